@@ -1,0 +1,28 @@
+# Copyright 2026 The Slipway Authors
+# Distributed under the terms of the Apache License 2.0
+
+EAPI=8
+
+DESCRIPTION="User-space headers of the Linux kernel"
+HOMEPAGE="https://www.kernel.org/"
+SRC_URI="mirror://debian/pool/main/l/linux/linux_${PV}.orig.tar.xz -> linux-${PV}.tar.xz"
+S="${WORKDIR}/linux-${PV}"
+LICENSE="GPL-2-with-linux-syscall-note"
+SLOT="0"
+KEYWORDS="amd64"
+BDEPEND="net-misc/rsync"
+
+src_unpack() {
+	# The headers are a small part of a large tarball.
+	tar -xf "${DISTDIR}/linux-${PV}.tar.xz" --wildcards -C "${WORKDIR}" \
+		"*/Makefile" "*/include" "*/scripts" "*/arch/x86" "*/tools/include" "*/usr" "*/Kbuild" "*/Kconfig" || die
+}
+
+src_compile() {
+	:
+}
+
+src_install() {
+	emake ARCH=x86 HOSTCC="${BUILD_CC}" INSTALL_HDR_PATH="${ED}/usr" headers_install
+	find "${ED}" '(' -name .install -o -name '*.cmd' ')' -delete || die
+}

@@ -1,0 +1,73 @@
+# Copyright 2026 The Slipway Authors
+# Distributed under the terms of the Apache License 2.0
+
+EAPI=8
+
+inherit debian-patches
+
+DEBIAN_REVISION="12+deb13u4"
+DESCRIPTION="GNU C library"
+HOMEPAGE="https://www.gnu.org/software/libc/"
+SRC_URI="
+	mirror://debian/pool/main/g/glibc/glibc_${PV}.orig.tar.xz -> ${P}.debian.orig.tar.xz
+	mirror://debian/pool/main/g/glibc/glibc_${PV}-${DEBIAN_REVISION}.debian.tar.xz
+"
+LICENSE="LGPL-2.1+ BSD HPND ISC inner-net rc PCRE"
+SLOT="0"
+KEYWORDS="amd64"
+DEPEND="sys-kernel/linux-headers"
+BDEPEND="
+	dev-lang/python
+	sys-apps/texinfo
+	sys-devel/bison
+"
+# Fixes of the release branch, security fixes among them.
+DEBIAN_PATCHES=( git-updates.diff )
+
+src_prepare() {
+	debian-patches_src_prepare
+	# Debian's tarball leaves out the manual for its licence; the build only looks for its Makefile and one table.
+	mkdir -p manual || die
+	printf 'all install subdir_lib others xtests tests check:\n\t@:\n%%:\n\t@:\n' > manual/Makefile || die
+}
+
+src_configure() {
+	mkdir "${WORKDIR}/build" || die
+	cd "${WORKDIR}/build" || die
+	cat > configparms <<-EOF || die
+		slibdir=/usr/lib
+		rtlddir=/usr/lib
+		sbindir=/usr/bin
+		rootsbindir=/usr/bin
+	EOF
+	# glibc sets its own hardening and cannot be built with ours.
+	export CFLAGS="-O2 -pipe -march=x86-64-v2" LDFLAGS=
+	unset CPP
+	ECONF_SOURCE="${S}" econf \
+		--disable-profile \
+		--disable-werror \
+		--disable-nscd \
+		--disable-timezone-tools \
+		--enable-bind-now \
+		--enable-cet \
+		--enable-fortify-source \
+		--enable-kernel=5.10 \
+		--enable-stack-protector=strong \
+		--with-headers=/sysroot/usr/include \
+		libc_cv_slibdir=/usr/lib \
+		libc_cv_rtlddir=/usr/lib \
+		libc_cv_complocaledir=/usr/lib/locale
+}
+
+src_compile() {
+	emake -C "${WORKDIR}/build"
+}
+
+src_install() {
+	emake -C "${WORKDIR}/build" install_root="${D}" install
+	# One UTF-8 locale is built in; nothing else is needed on a host for containers.
+	rm -rf "${ED}"/var/db/Makefile "${ED}"/etc/ld.so.cache || die
+	dosym lib /usr/lib64
+	insinto /usr/share/factory/etc
+	doins "${FILESDIR}"/nsswitch.conf
+}
