@@ -1,0 +1,23 @@
+//! The only place that knows Portage: what to run in a container to resolve atoms or to build one package, what came out
+//! of it, and the binary package format.
+//!
+//! Nothing here runs a container. The crate makes [`ContainerSpec`](slipway_engine::ContainerSpec)s and reads results, so that all
+//! of it can be tested without one.
+
+mod build;
+mod container;
+mod error;
+mod gpkg;
+mod overlay;
+mod package;
+mod resolve;
+mod setup;
+
+pub use build::{BUILD_SCRIPT, BuildDirs, build_argv, build_env, build_spec, profile_use};
+pub use container::{Target, base_spec};
+pub use error::PortageError;
+pub use gpkg::{Normalised, normalise};
+pub use overlay::{Overlay, RecipeFile};
+pub use package::{Cpv, CpvError, DigestText, Distfile, Edges, Package};
+pub use resolve::{RESOLVE_SCRIPT, Resolution, ResolveDirs, parse_resolution, resolve_spec};
+pub use setup::{SETUP_VERSION, SetupFile, setup_files};

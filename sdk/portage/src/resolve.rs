@@ -1,0 +1,196 @@
+//! Resolving: Portage's own solver in a container, and its answer as a graph.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use camino::Utf8PathBuf;
+use serde::Deserialize;
+use slipway_engine::{Access, ContainerSpec, Mount};
+
+use crate::{Cpv, Package, PortageError, Target, base_spec};
+
+/// The program that runs inside the SDK root.
+pub const RESOLVE_SCRIPT: &str = include_str!("resolve.py");
+
+/// What a container for resolving sees of the host.
+#[derive(Clone, Debug)]
+pub struct ResolveDirs {
+    /// The ebuild repository.
+    pub overlay: Utf8PathBuf,
+    /// An empty folder, which becomes the target's root; written to.
+    pub sysroot: Utf8PathBuf,
+}
+
+/// A container that prints the graph for `atoms` on its standard output.
+pub fn resolve_spec(target: &Target, dirs: &ResolveDirs, atoms: &[String]) -> ContainerSpec {
+    let mut spec = base_spec(target, "resolve");
+    spec.argv = ["/opt/portage/bin/python", "-c", RESOLVE_SCRIPT].map(str::to_owned).to_vec();
+    spec.argv.extend_from_slice(atoms);
+    let mount = |source: &Utf8PathBuf, target: &str, access| Mount {
+        source: source.clone(),
+        target: target.into(),
+        access,
+    };
+    spec.mounts = vec![
+        mount(&dirs.overlay, "/repos/slipway", Access::ReadOnly),
+        mount(&dirs.sysroot, "/sysroot", Access::ReadWrite),
+    ];
+    spec
+}
+
+/// Everything that is needed to build and run what was asked for, with exact versions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolution {
+    packages: BTreeMap<Cpv, Package>,
+    requested: BTreeMap<String, Cpv>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answer {
+    error: Option<String>,
+    #[serde(default)]
+    packages: Vec<Package>,
+    #[serde(default)]
+    requested: BTreeMap<String, Cpv>,
+}
+
+/// Reads what the resolver printed.
+///
+/// # Errors
+/// [`PortageError::Unresolvable`] with Portage's reason, or [`PortageError::Answer`] when the text is not the agreed document.
+pub fn parse_resolution(text: &[u8]) -> Result<Resolution, PortageError> {
+    let answer: Answer =
+        serde_json::from_slice(text).map_err(|source| PortageError::Answer { source })?;
+    if let Some(error) = answer.error {
+        return Err(PortageError::Unresolvable { reason: readable(&error) });
+    }
+    let packages =
+        answer.packages.into_iter().map(|package| (package.cpv.clone(), package)).collect();
+    Ok(Resolution { packages, requested: answer.requested })
+}
+
+/// Portage's words without its empty lines and advice that does not apply here.
+fn readable(said: &str) -> String {
+    let unhelpful = |line: &str| {
+        line.is_empty() || line.contains("emerge --") || line.starts_with("For more information")
+    };
+    let lines: Vec<_> = said.lines().map(str::trim_end).filter(|line| !unhelpful(line)).collect();
+    lines.join("\n")
+}
+
+impl Resolution {
+    /// All packages, in the order of their names.
+    pub fn packages(&self) -> impl Iterator<Item = &Package> {
+        self.packages.values()
+    }
+
+    /// One package.
+    pub fn get(&self, cpv: &Cpv) -> Option<&Package> {
+        self.packages.get(cpv)
+    }
+
+    /// The package that was chosen for an atom of the request.
+    pub fn requested(&self, atom: &str) -> Option<&Cpv> {
+        self.requested.get(atom)
+    }
+
+    /// What is in the sysroot while `package` is built: what it declares, what that needs to run, and the system set.
+    /// The members of the system set build on what they declare alone.
+    pub fn sysroot_of(&self, package: &Package) -> BTreeSet<Cpv> {
+        let mut wanted: Vec<&Cpv> = package.edges.depend.iter().collect();
+        if !package.implicit {
+            wanted.extend(self.packages.values().filter(|p| p.implicit).map(|p| &p.cpv));
+        }
+        let mut sysroot = self.runtime_closure(wanted);
+        sysroot.remove(&package.cpv);
+        sysroot
+    }
+
+    /// The given packages with everything that they need to run.
+    pub fn runtime_closure<'a>(
+        &'a self,
+        roots: impl IntoIterator<Item = &'a Cpv>,
+    ) -> BTreeSet<Cpv> {
+        let mut found = BTreeSet::new();
+        let mut queue: Vec<&Cpv> = roots.into_iter().collect();
+        while let Some(cpv) = queue.pop() {
+            if found.insert(cpv.clone())
+                && let Some(package) = self.packages.get(cpv)
+            {
+                queue.extend(package.edges.rdepend.iter().chain(&package.edges.pdepend));
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn package(cpv: &str, implicit: bool, depend: &[&str], rdepend: &[&str]) -> String {
+        format!(
+            r#"{{"cpv":"{cpv}","slot":"0","description":"","homepage":"","license":"","restrict":[],"use":[],"iuse":[],"eclasses":[],
+               "edges":{{"depend":{depend:?},"bdepend":[],"rdepend":{rdepend:?},"pdepend":[],"idepend":[]}},"implicit":{implicit},"distfiles":[]}}"#
+        )
+    }
+
+    fn resolution() -> Resolution {
+        let packages = [
+            package("a/headers-1", true, &[], &[]),
+            package("a/libc-1", true, &["a/headers-1"], &[]),
+            package("a/ssl-1", false, &["a/zlib-1"], &["a/zlib-1"]),
+            package("a/zlib-1", false, &[], &[]),
+            package("a/curl-1", false, &["a/ssl-1"], &["a/ssl-1", "a/certs-1"]),
+            package("a/certs-1", false, &[], &[]),
+        ];
+        let text = format!(
+            r#"{{"packages":[{}],"requested":{{"a/curl":"a/curl-1"}}}}"#,
+            packages.join(",")
+        );
+        parse_resolution(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_sysroot_holds_what_is_declared_and_no_more() {
+        #[track_caller]
+        fn check(cpv: &str, expected: &[&str]) {
+            let resolution = resolution();
+            let sysroot = resolution.sysroot_of(resolution.get(&cpv.parse().unwrap()).unwrap());
+            assert_eq!(sysroot.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
+        }
+        check("a/headers-1", &[]);
+        check("a/libc-1", &["a/headers-1"]);
+        check("a/zlib-1", &["a/headers-1", "a/libc-1"]);
+        check("a/curl-1", &["a/headers-1", "a/libc-1", "a/ssl-1", "a/zlib-1"]);
+    }
+
+    #[test]
+    fn an_image_holds_what_runs() {
+        let resolution = resolution();
+        let closure = resolution.runtime_closure(resolution.requested("a/curl"));
+        let names: Vec<_> = closure.iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["a/certs-1", "a/curl-1", "a/ssl-1", "a/zlib-1"]);
+    }
+
+    #[test]
+    fn portage_reasons_are_passed_on_in_one_error() {
+        let said = r#"{"error":"\n!!! All ebuilds that could satisfy \"a/b\" have been masked.\n\nFor more information, see\n(see emerge --help)\n- a/b-1 (masked by: keyword)\n"}"#;
+        let error = parse_resolution(said.as_bytes()).unwrap_err();
+        insta::assert_snapshot!(error, @r#"
+        Portage cannot resolve the packages
+        !!! All ebuilds that could satisfy "a/b" have been masked.
+        - a/b-1 (masked by: keyword)
+        "#);
+    }
+
+    #[test]
+    fn an_answer_that_is_not_the_document_is_an_error() {
+        for text in ["", "Traceback", r#"{"packages":[{}]}"#, r#"{"packages":[],"more":1}"#] {
+            assert!(
+                matches!(parse_resolution(text.as_bytes()), Err(PortageError::Answer { .. })),
+                "{text}"
+            );
+        }
+    }
+}
