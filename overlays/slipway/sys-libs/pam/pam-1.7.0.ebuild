@@ -25,6 +25,8 @@ src_prepare() {
 	default
 	# Without i18n the build names a variable that nobody has set.
 	sed -i '/^null_dep = /a libintl = null_dep' meson.build || die
+	# The size of a constant is asked for, which meson cannot tell when it builds for another system.
+	sed -i 's/^enable_pam_keyinit = .*/enable_pam_keyinit = true/' meson.build || die
 }
 
 src_configure() {
@@ -55,6 +57,9 @@ src_install() {
 	meson_src_install
 	cd "${ED}"/usr/lib/security || die
 	local module name
+	for name in ${PAM_MODULES}; do
+		[[ -f pam_${name}.so ]] || die "pam_${name} was not built"
+	done
 	for module in pam_*.so; do
 		name=${module#pam_}
 		[[ " ${PAM_MODULES//[[:space:]]/ } " == *" ${name%.so} "* ]] || rm "${module}" || die
