@@ -14,8 +14,9 @@ BDEPEND="net-misc/rsync"
 
 src_unpack() {
 	# The headers are a small part of a large tarball.
-	tar -xf "${DISTDIR}/linux-${PV}.tar.xz" --wildcards -C "${WORKDIR}" \
-		"*/Makefile" "*/include" "*/scripts" "*/arch/x86" "*/tools/include" "*/usr" "*/Kbuild" "*/Kconfig" || die
+	tar -xf "${DISTDIR}/linux-${PV}.tar.xz" -C "${WORKDIR}" \
+		--exclude="*/Documentation" --exclude="*/drivers" --exclude="*/sound" --exclude="*/fs" --exclude="*/net" \
+		--exclude="*/tools/testing" --exclude="*/tools/perf" --exclude="*/arch/[!x]*/*" || die
 }
 
 src_compile() {
