@@ -99,15 +99,11 @@ impl Unpacker<'_> {
             }
             return Ok(());
         }
-        match rustix::fs::unlinkat(dir, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(errno) => return Err(self.error(&member.path, errno)),
-        }
         if let MemberKind::HardLink(target) = &member.kind {
             let (target_parent, target_name) = split(target);
             let target_dir = self.open_below(target_parent)?;
-            return rustix::fs::linkat(&target_dir, target_name, dir, name, AtFlags::empty())
-                .map_err(|errno| self.error(&member.path, errno));
+            let link = || rustix::fs::linkat(&target_dir, target_name, dir, name, AtFlags::empty());
+            return replacing(dir, name, link).map_err(|errno| self.error(&member.path, errno));
         }
         let made = if member.kind == MemberKind::File {
             self.make_file(dir, name, &member, content, buffer)?
@@ -183,7 +179,8 @@ impl Unpacker<'_> {
     ) -> Result<io::Result<()>, ArchiveError> {
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = match rustix::fs::openat(dir, name, flags, Mode::RUSR | Mode::WUSR) {
+        let open = || rustix::fs::openat(dir, name, flags, Mode::RUSR | Mode::WUSR);
+        let file = match replacing(dir, name, open) {
             Ok(file) => file,
             Err(errno) => return Ok(Err(errno.into())),
         };
@@ -203,11 +200,14 @@ impl Unpacker<'_> {
     fn make_special(&self, dir: &OwnedFd, name: &[u8], member: &Member) -> io::Result<()> {
         let mode = Mode::from_raw_mode(member.mode);
         let make = |kind, major, minor| {
-            rustix::fs::mknodat(dir, name, kind, mode, rustix::fs::makedev(major, minor))?;
+            let device = rustix::fs::makedev(major, minor);
+            replacing(dir, name, || rustix::fs::mknodat(dir, name, kind, mode, device))?;
             rustix::fs::chmodat(dir, name, mode, AtFlags::empty())
         };
         match &member.kind {
-            MemberKind::Symlink(target) => rustix::fs::symlinkat(target.as_slice(), dir, name)?,
+            MemberKind::Symlink(target) => {
+                replacing(dir, name, || rustix::fs::symlinkat(target.as_slice(), dir, name))?;
+            }
             MemberKind::CharDevice(major, minor) => {
                 make(FileType::CharacterDevice, *major, *minor)?;
             }
@@ -268,6 +268,21 @@ impl Unpacker<'_> {
 
     fn shown(&self, path: &[u8]) -> Utf8PathBuf {
         self.dest.join(display_path(path))
+    }
+}
+
+/// Makes something; takes away what has that name, but only when there is something.
+fn replacing<T>(
+    dir: &OwnedFd,
+    name: &[u8],
+    make: impl Fn() -> Result<T, Errno>,
+) -> Result<T, Errno> {
+    match make() {
+        Err(Errno::EXIST) => {
+            rustix::fs::unlinkat(dir, name, AtFlags::empty())?;
+            make()
+        }
+        made => made,
     }
 }
 
