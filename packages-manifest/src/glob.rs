@@ -25,6 +25,12 @@ impl FromStr for Glob {
     }
 }
 
+impl std::fmt::Display for Glob {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|part| write!(f, "/{part}"))
+    }
+}
+
 impl Glob {
     /// Whether `path`, which starts with `/`, is matched as a whole.
     pub fn matches(&self, path: &str) -> bool {

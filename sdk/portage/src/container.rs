@@ -38,7 +38,8 @@ pub(crate) fn base_env(epoch: u64) -> BTreeMap<String, String> {
         ("LANG", "C.UTF-8"),
         ("LD_PRELOAD", "/opt/toolchain/clock.so"),
         ("NOCOLOR", "true"),
-        ("PATH", "/opt/portage/bin:/opt/toolchain/bin:/usr/bin:/usr/sbin"),
+        // Portage comes last: its virtual environment has a python of its own, which builds must not find.
+        ("PATH", "/opt/toolchain/bin:/usr/bin:/usr/sbin:/opt/portage/bin"),
         // Portage from a wheel believes that it lives in a prefix.
         ("PORTAGE_OVERRIDE_EPREFIX", ""),
         ("ROOT", "/sysroot"),

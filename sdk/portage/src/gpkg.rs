@@ -5,7 +5,7 @@
 
 use std::{
     fmt::Write as _,
-    io::{self, Read, Seek, Write},
+    io::{self, Read, Seek},
 };
 
 use blake2::{Blake2b512, Digest as _};
@@ -184,8 +184,8 @@ fn digests(content: &mut impl Read) -> io::Result<(u64, String, String)> {
         if read == 0 {
             break;
         }
-        blake2b.write_all(&buffer[..read])?;
-        sha512.write_all(&buffer[..read])?;
+        blake2b.update(&buffer[..read]);
+        sha512.update(&buffer[..read]);
         size += read as u64;
     }
     Ok((size, hex(&blake2b.finalize()), hex(&sha512.finalize())))

@@ -77,7 +77,7 @@ def describe(portdb, root, package, chosen, implicit):
 def main():
     config = load_emerge_config()
     target = config.target_config
-    opts = {"--pretend": True, "--quiet": True, "--root-deps": True, "--with-bdeps": "n", "--nodeps": False, "--color": "n"}
+    opts = {"--pretend": True, "--quiet": True, "--root-deps": True, "--with-bdeps": "n", "--color": "n"}
     atoms = sys.argv[1:]
     implicit = sorted({portage.dep.Atom(atom.lstrip("*")).cp for atom in target.settings.packages})
     params = create_depgraph_params(opts, "")

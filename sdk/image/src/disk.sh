@@ -1,0 +1,22 @@
+# Assembles the disk. $1 = the UKI's name on the ESP; /in holds the tree systemd, usr.erofs, usr.verity, roothash, slipway.efi,
+# loader.conf and repart.d.
+set -eu
+boot=/in/systemd/usr/lib/systemd/boot/efi/systemd-bootx64.efi
+mkdir -p /tmp/esp/EFI/BOOT /tmp/esp/EFI/systemd /tmp/esp/EFI/Linux /tmp/esp/loader
+cp $boot /tmp/esp/EFI/BOOT/BOOTX64.EFI
+cp $boot /tmp/esp/EFI/systemd/systemd-bootx64.efi
+cp /in/slipway.efi "/tmp/esp/EFI/Linux/$1"
+cp /in/loader.conf /tmp/esp/loader/loader.conf
+find /tmp/esp -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+
+# The first half of the root hash is the UUID of the data partition, the second that of the hash tree.
+uuid() { echo "$1" | sed -E 's/(.{8})(.{4})(.{4})(.{4})(.{12})/\1-\2-\3-\4-\5/'; }
+hash=$(cat /in/roothash)
+data=$(uuid "$(echo "$hash" | cut -c1-32)")
+tree=$(uuid "$(echo "$hash" | cut -c33-64)")
+mkdir /tmp/repart.d
+for file in /in/repart.d/*.conf; do
+    sed -e "s/@roothash-data@/$data/" -e "s/@roothash-tree@/$tree/" "$file" > "/tmp/repart.d/${file##*/}"
+done
+# All other identifiers follow from the content as well.
+systemd-repart --offline=yes --empty=create --size=auto --seed="$data" --definitions=/tmp/repart.d --dry-run=no --no-pager /out/disk.raw

@@ -1,0 +1,226 @@
+//! Fetching sources: from the first address that gives the right bytes.
+
+use std::{sync::Arc, time::Duration};
+
+use blake2::{Blake2b512, Digest as _};
+use camino::{Utf8Path, Utf8PathBuf};
+use futures::future::BoxFuture;
+use sha2::Sha512;
+use slipway_build::{Outputs, RunContext, RunError, Runner};
+use slipway_portage::Distfile;
+use slipway_store::Ingest;
+use tokio::io::AsyncWriteExt as _;
+
+use crate::{Shared, shared::WorkDir};
+
+/// Where sources come from.
+#[derive(Clone, Debug, Default)]
+pub struct Network {
+    /// The base of the host's Debian mirror, for `mirror://debian/…`.
+    pub debian: Option<String>,
+    /// Certificates to believe besides the usual ones, a PEM file.
+    pub ca_bundle: Option<Utf8PathBuf>,
+}
+
+/// Why a source cannot be had from one address.
+#[derive(Debug, thiserror::Error)]
+enum FetchError {
+    #[error("no Debian mirror is known; give one with `--mirror`")]
+    NoMirror,
+    #[error("the server answered {0}")]
+    Status(reqwest::StatusCode),
+    #[error("it has {got} bytes instead of {expected}")]
+    Size { got: u64, expected: u64 },
+    #[error("its BLAKE2B digest is {got} instead of {expected}")]
+    Digest { got: String, expected: String },
+    #[error("the download failed")]
+    Http(#[source] reqwest::Error),
+    #[error("the file cannot be written")]
+    Write(#[source] std::io::Error),
+    #[error("nothing arrived for a minute")]
+    Stalled,
+}
+
+/// Nowhere the right bytes. The log says for each address why.
+#[derive(Debug, thiserror::Error)]
+#[error("`{name}` cannot be had from any of its addresses: {}", reasons.join("; "))]
+struct Nowhere {
+    name: String,
+    reasons: Vec<String>,
+}
+
+/// Fetches one source.
+pub struct FetchRunner {
+    /// What to fetch.
+    pub distfile: Distfile,
+    /// The network.
+    pub shared: Arc<Shared>,
+}
+
+impl Runner for FetchRunner {
+    fn run(&self, cx: RunContext) -> BoxFuture<'static, Result<Outputs, RunError>> {
+        let (distfile, shared) = (self.distfile.clone(), self.shared.clone());
+        Box::pin(async move {
+            let work = WorkDir::create(&shared.work, &format!("fetch-{}", cx.key))
+                .map_err(|e| RunError::failed("make a work folder", e))?;
+            let path = work.path().join("file");
+            fetch(&distfile, &shared.network, &path, &cx).await?;
+            let store = cx.store.clone();
+            let digest =
+                tokio::task::spawn_blocking(move || store.put_file(&path, Ingest::Move)).await;
+            let digest = digest
+                .map_err(|e| RunError::failed("store the source", e))?
+                .map_err(|e| RunError::failed("store the source", e))?;
+            Ok([("file".to_owned(), digest)].into())
+        })
+    }
+}
+
+async fn fetch(
+    distfile: &Distfile,
+    network: &Network,
+    path: &Utf8Path,
+    cx: &RunContext,
+) -> Result<(), RunError> {
+    let client = client(network)?;
+    let mut reasons = Vec::new();
+    for uri in &distfile.uris {
+        for url in addresses(uri, network.debian.as_deref()) {
+            let result = match &url {
+                Some(url) => tokio::select! {
+                    result = download(&client, url, distfile, path) => result,
+                    () = cx.cancel.cancelled() => return Err(RunError::Cancelled),
+                },
+                None => Err(FetchError::NoMirror),
+            };
+            let url = url.as_deref().unwrap_or(uri);
+            let Err(error) = result else {
+                cx.log.line(&format!("{}: fetched from {url}", distfile.name)).ok();
+                return Ok(());
+            };
+            let reason = format!("{url}: {}", chain(&error));
+            cx.log.line(&reason).ok();
+            reasons.push(reason);
+        }
+    }
+    Err(RunError::failed("fetch a source", Nowhere { name: distfile.name.clone(), reasons }))
+}
+
+/// The addresses behind an entry of `SRC_URI`. Debian's security updates live beside its main archive until a point release.
+fn addresses(uri: &str, debian: Option<&str>) -> Vec<Option<String>> {
+    let Some(path) = uri.strip_prefix("mirror://debian/") else {
+        return vec![Some(uri.to_owned())];
+    };
+    let Some(base) = debian.map(|base| base.trim_end_matches('/')) else { return vec![None] };
+    let path = path.replace('+', "%2B");
+    vec![Some(format!("{base}/{path}")), Some(format!("{base}-security/{path}"))]
+}
+
+fn client(network: &Network) -> Result<reqwest::Client, RunError> {
+    let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
+        RunError::failed("set up the network", error)
+    };
+    let mut builder =
+        reqwest::Client::builder().connect_timeout(Duration::from_secs(20)).user_agent("slipway");
+    if let Some(path) = &network.ca_bundle {
+        let pem = fs_err::read(path).map_err(|e| failed(e.into()))?;
+        for certificate in
+            reqwest::Certificate::from_pem_bundle(&pem).map_err(|e| failed(e.into()))?
+        {
+            builder = builder.add_root_certificate(certificate);
+        }
+    }
+    builder.build().map_err(|e| failed(e.into()))
+}
+
+async fn download(
+    client: &reqwest::Client,
+    url: &str,
+    distfile: &Distfile,
+    path: &Utf8Path,
+) -> Result<(), FetchError> {
+    let mut response = client.get(url).send().await.map_err(FetchError::Http)?;
+    if !response.status().is_success() {
+        return Err(FetchError::Status(response.status()));
+    }
+    let mut out = tokio::fs::File::create(path).await.map_err(FetchError::Write)?;
+    let (mut blake2b, mut sha512, mut size) = (Blake2b512::new(), Sha512::new(), 0_u64);
+    loop {
+        let chunk = tokio::time::timeout(Duration::from_secs(60), response.chunk())
+            .await
+            .map_err(|_| FetchError::Stalled)?;
+        let Some(chunk) = chunk.map_err(FetchError::Http)? else { break };
+        size += chunk.len() as u64;
+        if size > distfile.size {
+            break;
+        }
+        blake2b.update(&chunk);
+        sha512.update(&chunk);
+        out.write_all(&chunk).await.map_err(FetchError::Write)?;
+    }
+    out.sync_all().await.map_err(FetchError::Write)?;
+    if size != distfile.size {
+        return Err(FetchError::Size { got: size, expected: distfile.size });
+    }
+    for (got, expected) in [
+        (hex(&blake2b.finalize()), &distfile.blake2b.0),
+        (hex(&sha512.finalize()), &distfile.sha512.0),
+    ] {
+        if got != *expected {
+            return Err(FetchError::Digest { got, expected: expected.clone() });
+        }
+    }
+    Ok(())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _infallible = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// An error with all its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debian_sources_come_from_the_hosts_mirror() {
+        #[track_caller]
+        fn check(uri: &str, debian: Option<&str>, expected: &[Option<&str>]) {
+            let addresses = addresses(uri, debian);
+            assert_eq!(addresses.iter().map(Option::as_deref).collect::<Vec<_>>(), expected);
+        }
+        let uri = "mirror://debian/pool/main/g/glibc/glibc_2.41-12+deb13u4.debian.tar.xz";
+        check(
+            uri,
+            Some("http://mirror.test/debian/"),
+            &[
+                Some(
+                    "http://mirror.test/debian/pool/main/g/glibc/glibc_2.41-12%2Bdeb13u4.debian.tar.xz",
+                ),
+                Some(
+                    "http://mirror.test/debian-security/pool/main/g/glibc/glibc_2.41-12%2Bdeb13u4.debian.tar.xz",
+                ),
+            ],
+        );
+        check(uri, None, &[None]);
+        check(
+            "https://upstream.test/a+b.tar.xz",
+            None,
+            &[Some("https://upstream.test/a+b.tar.xz")],
+        );
+    }
+}

@@ -1,0 +1,384 @@
+//! Turning resolved packages and images into actions.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use slipway_build::{Action, Input, Kind, NodeId, Runner};
+use slipway_image::{
+    ToolInput, disk_tool, os_release, qcow2_tool, repart_on_device, uki_tool, usr_tool,
+};
+use slipway_packages_manifest::{Atom, DiskFormat, Image, PathFilter};
+use slipway_portage::{Cpv, Package, RecipeFile, Resolution, build_argv, build_env};
+use slipway_store::{Digest, FileDigests, Store};
+
+use crate::{
+    FetchRunner, PipelineError, Project, Shared,
+    compose::{ComposeRunner, PACKAGE, Product},
+    package::{DISTFILE, PackageRunner, RECIPE, SYSROOT},
+    resolve::put,
+    tool::{OutputBudget, ToolRunner},
+};
+
+/// Makes actions.
+pub struct Planner<'a> {
+    /// The repository.
+    pub project: &'a Project,
+    /// What Portage resolved.
+    pub resolution: &'a Resolution,
+    /// What runners need.
+    pub shared: &'a Arc<Shared>,
+    /// Where known files are put.
+    pub store: &'a Store,
+    /// What is known of the repository's files.
+    pub digests: &'a FileDigests,
+}
+
+/// The actions of an image that others ask for.
+#[derive(Clone, Debug)]
+pub struct ImageNodes {
+    /// Gives `usr.erofs`, `usr.verity` and `roothash`.
+    pub usr: NodeId,
+    /// Gives `slipway.efi`.
+    pub uki: NodeId,
+    /// Gives `disk.raw`.
+    pub disk: NodeId,
+    /// Gives `disk.qcow2`, when that is the format.
+    pub format: Option<NodeId>,
+    /// Gives `usr.tar` and `sizes.json`.
+    pub root: NodeId,
+}
+
+/// The action that builds a package.
+///
+/// # Errors
+/// When the name is too long.
+pub fn package_node(cpv: &Cpv) -> Result<NodeId, PipelineError> {
+    node("package", &cpv.to_string())
+}
+
+fn node(kind: &str, name: &str) -> Result<NodeId, PipelineError> {
+    NodeId::new(format!("{kind}:{name}")).map_err(|source| PipelineError::Node { source })
+}
+
+impl Planner<'_> {
+    /// The actions for all resolved packages and their sources.
+    ///
+    /// # Errors
+    /// When a file of the repository cannot be read.
+    pub fn packages(&self) -> Result<Vec<Action>, PipelineError> {
+        let mut actions = Vec::new();
+        let mut fetched = BTreeSet::new();
+        for package in self.resolution.packages() {
+            for distfile in &package.distfiles {
+                // Two packages may share a source.
+                if fetched.insert(distfile.name.clone()) {
+                    actions.push(self.fetch(distfile)?);
+                }
+            }
+            actions.push(self.package(package)?);
+        }
+        Ok(actions)
+    }
+
+    fn fetch(&self, distfile: &slipway_portage::Distfile) -> Result<Action, PipelineError> {
+        // Where the bytes come from is not part of the key: the digests say what they are.
+        let argv =
+            [&distfile.name, &distfile.size.to_string(), &distfile.blake2b.0, &distfile.sha512.0];
+        Ok(Action {
+            id: node("fetch", &distfile.name)?,
+            kind: Kind::Fetch,
+            argv: argv.map(Clone::clone).to_vec(),
+            env: BTreeMap::new(),
+            inputs: BTreeMap::new(),
+            outputs: ["file".to_owned()].into(),
+            memory_bytes: 16 << 20,
+            runner: Arc::new(FetchRunner {
+                distfile: distfile.clone(),
+                shared: self.shared.clone(),
+            }),
+        })
+    }
+
+    fn package(&self, package: &Package) -> Result<Action, PipelineError> {
+        let portage = |source| PipelineError::Portage { source };
+        let overlay = self.project.overlay();
+        let mut inputs = BTreeMap::from([self.sdk_input()?]);
+        for file in overlay.recipe(package).map_err(portage)? {
+            inputs.insert(format!("{RECIPE}{}", file.name), Input::Digest(self.known(&file)?));
+        }
+        for distfile in &package.distfiles {
+            let output =
+                Input::Output { node: node("fetch", &distfile.name)?, output: "file".to_owned() };
+            inputs.insert(format!("{DISTFILE}{}", distfile.name), output);
+        }
+        for cpv in self.resolution.sysroot_of(package) {
+            inputs.insert(
+                format!("{SYSROOT}{cpv}"),
+                Input::Output { node: package_node(&cpv)?, output: "image".to_owned() },
+            );
+        }
+        let frame = overlay.frame(package).map_err(portage)?;
+        Ok(Action {
+            id: package_node(&package.cpv)?,
+            kind: Kind::Package,
+            argv: build_argv(package),
+            env: build_env(package, self.shared.target.epoch),
+            inputs,
+            outputs: ["gpkg", "image", "metadata"].map(str::to_owned).into(),
+            memory_bytes: 1 << 30,
+            runner: Arc::new(PackageRunner {
+                package: package.clone(),
+                frame,
+                shared: self.shared.clone(),
+            }),
+        })
+    }
+
+    /// The digest of a file of the repository, whose bytes are in the store from now on.
+    fn known(&self, file: &RecipeFile) -> Result<Digest, PipelineError> {
+        let failed = |source| PipelineError::Store { source };
+        let digest = self.digests.digest_of(&file.path).map_err(failed)?;
+        if self.store.has_blob(&digest) {
+            return Ok(digest);
+        }
+        self.store.put_file(&file.path, slipway_store::Ingest::Copy).map_err(failed)
+    }
+
+    fn sdk_input(&self) -> Result<(String, Input), PipelineError> {
+        Ok((
+            "sdk".to_owned(),
+            Input::Digest(put(self.store, self.shared.target.sdk.id.as_bytes())?),
+        ))
+    }
+
+    /// The actions that make a disk of `image`, besides those of its packages.
+    ///
+    /// # Errors
+    /// When the image has no layout or initrd, or one of its packages was not resolved.
+    pub fn image(
+        &self,
+        image: &Image,
+        format: DiskFormat,
+    ) -> Result<(Vec<Action>, ImageNodes), PipelineError> {
+        let problem = |problem: &str| PipelineError::Image {
+            image: image.name.to_string(),
+            problem: problem.to_owned(),
+        };
+        let layout = self.project.layout(
+            image.layout.as_deref().ok_or_else(|| problem("it has no layout, so it is no disk"))?,
+        )?;
+        let initrd = image.initrd.as_ref().ok_or_else(|| problem("it names no initrd"))?;
+        let initrd = self.project.image(initrd.as_str())?;
+        let release = self.project.release();
+        let identity = os_release(release, &image.name);
+        let mut files = vec![("usr/lib/os-release".to_owned(), identity.clone())];
+        files.extend(
+            repart_on_device(&layout)
+                .into_iter()
+                .map(|(name, text)| (format!("usr/lib/repart.d/{name}"), text)),
+        );
+
+        let name = image.name.as_str();
+        let root = self.compose(Kind::Root, name, image, Product::Usr, files)?;
+        let initrd =
+            self.compose(Kind::Initrd, name, &initrd, Product::Initrd, initrd_files(&identity))?;
+        let budget = OutputBudget {
+            output: "usr.erofs".to_owned(),
+            partition: "usr".to_owned(),
+            budget: image.budget.usr,
+            sizes: Some("sizes.json".to_owned()),
+        };
+        let usr = self.tool(
+            Kind::Usr,
+            name,
+            usr_tool(release),
+            &[file(&root, "usr.tar"), hidden(&root, "sizes.json")],
+            Some(budget),
+        )?;
+        let kernel = self.installed(image, "sys-kernel/slipway-kernel", "kernel")?;
+        let systemd = self.installed(image, "sys-apps/systemd", "systemd")?;
+        let budget = OutputBudget {
+            output: "slipway.efi".to_owned(),
+            partition: "esp".to_owned(),
+            budget: image.budget.esp,
+            sizes: None,
+        };
+        let inputs = [kernel, systemd.clone(), file(&initrd, "initrd"), file(&usr, "roothash")];
+        let uki = self.tool(Kind::Uki, name, uki_tool(&identity), &inputs, Some(budget))?;
+        let inputs = [
+            systemd,
+            file(&usr, "usr.erofs"),
+            file(&usr, "usr.verity"),
+            file(&usr, "roothash"),
+            file(&uki, "slipway.efi"),
+        ];
+        let disk = self.tool(Kind::Disk, name, disk_tool(&layout, release), &inputs, None)?;
+        let qcow2 = match format {
+            DiskFormat::Raw => None,
+            DiskFormat::Qcow2 => Some(self.tool(
+                Kind::Format,
+                name,
+                qcow2_tool(),
+                &[file(&disk, "disk.raw")],
+                None,
+            )?),
+        };
+        let id = |action: &Action| action.id.clone();
+        let nodes = ImageNodes {
+            usr: id(&usr),
+            uki: id(&uki),
+            disk: id(&disk),
+            format: qcow2.as_ref().map(id),
+            root: id(&root),
+        };
+        Ok((vec![root, initrd, usr, uki, disk].into_iter().chain(qcow2).collect(), nodes))
+    }
+
+    fn chosen(&self, image: &Image, atom: &str) -> Result<&Cpv, PipelineError> {
+        let problem = || PipelineError::Image {
+            image: image.name.to_string(),
+            problem: format!("the package `{atom}` was not resolved"),
+        };
+        self.resolution.requested(atom).ok_or_else(problem)
+    }
+
+    fn installed(&self, image: &Image, atom: &str, name: &str) -> Result<Named, PipelineError> {
+        let input = Input::Output {
+            node: package_node(self.chosen(image, atom)?)?,
+            output: "image".to_owned(),
+        };
+        Ok(Named { name: name.to_owned(), input, shown: Some(ToolInput::Tree) })
+    }
+
+    fn compose(
+        &self,
+        kind: Kind,
+        name: &str,
+        image: &Image,
+        product: Product,
+        files: Vec<(String, String)>,
+    ) -> Result<Action, PipelineError> {
+        let roots: Result<Vec<&Cpv>, _> =
+            image.packages.iter().map(Atom::as_str).map(|atom| self.chosen(image, atom)).collect();
+        let mut inputs = BTreeMap::new();
+        for cpv in self.resolution.runtime_closure(roots?) {
+            inputs.insert(
+                format!("{PACKAGE}{cpv}"),
+                Input::Output { node: package_node(&cpv)?, output: "image".to_owned() },
+            );
+        }
+        let outputs: &[&str] = match product {
+            Product::Usr => &["usr.tar", "sizes.json"],
+            Product::Initrd => &["initrd"],
+        };
+        let mut argv =
+            vec![format!("{product:?}"), "2".to_owned(), self.shared.target.epoch.to_string()];
+        argv.extend(filter_arguments(&image.filter));
+        argv.extend(files.iter().flat_map(|(path, text)| [path.clone(), text.clone()]));
+        Ok(Action {
+            id: node(kind.as_str(), name)?,
+            kind,
+            argv,
+            env: BTreeMap::new(),
+            inputs,
+            outputs: outputs.iter().map(|&name| name.to_owned()).collect(),
+            memory_bytes: 256 << 20,
+            runner: Arc::new(ComposeRunner {
+                product,
+                filter: image.filter.clone(),
+                files,
+                shared: self.shared.clone(),
+            }),
+        })
+    }
+
+    fn tool(
+        &self,
+        kind: Kind,
+        name: &str,
+        tool: slipway_image::Tool,
+        named: &[Named],
+        budget: Option<OutputBudget>,
+    ) -> Result<Action, PipelineError> {
+        let mut argv = vec![tool.script.to_owned()];
+        argv.extend(tool.args.iter().cloned());
+        argv.extend(tool.files.iter().flat_map(|(path, text)| [path.clone(), text.clone()]));
+        argv.extend(budget.iter().filter_map(|budget| budget.budget.map(|size| size.to_string())));
+        let mut inputs = BTreeMap::from([self.sdk_input()?]);
+        inputs.extend(named.iter().map(|named| (named.name.clone(), named.input.clone())));
+        let shown =
+            named.iter().filter_map(|named| Some((named.name.clone(), named.shown?))).collect();
+        let outputs = tool.outputs.iter().map(|&output| output.to_owned()).collect();
+        let runner: Arc<dyn Runner> =
+            Arc::new(ToolRunner { tool, inputs: shown, budget, shared: self.shared.clone() });
+        let env = [("SOURCE_DATE_EPOCH".to_owned(), self.shared.target.epoch.to_string())].into();
+        Ok(Action {
+            id: node(kind.as_str(), name)?,
+            kind,
+            argv,
+            env,
+            inputs,
+            outputs,
+            memory_bytes: 1 << 30,
+            runner,
+        })
+    }
+}
+
+/// An input with its name, and how a tool sees it.
+#[derive(Clone)]
+struct Named {
+    name: String,
+    input: Input,
+    shown: Option<ToolInput>,
+}
+
+fn file(action: &Action, output: &str) -> Named {
+    Named { shown: Some(ToolInput::File), ..hidden(action, output) }
+}
+
+fn hidden(action: &Action, output: &str) -> Named {
+    let input = Input::Output { node: action.id.clone(), output: output.to_owned() };
+    Named { name: output.to_owned(), input, shown: None }
+}
+
+fn filter_arguments(filter: &PathFilter) -> impl Iterator<Item = String> {
+    let exclude = filter.exclude.iter().map(|glob| format!("exclude {glob}"));
+    let include = filter.include.iter().map(|glob| format!("include {glob}"));
+    exclude.chain(include).collect::<Vec<_>>().into_iter()
+}
+
+/// What makes a tree an initrd, and the users and groups that device rules name.
+fn initrd_files(os_release: &str) -> Vec<(String, String)> {
+    let groups = [
+        "root",
+        "tty:5",
+        "disk:6",
+        "kmem:9",
+        "dialout:20",
+        "cdrom:24",
+        "tape:26",
+        "audio:29",
+        "video:44",
+        "input:100",
+        "lp:7",
+        "sgx:101",
+        "kvm:102",
+        "render:103",
+    ];
+    let mut group = String::new();
+    for name in groups {
+        let (name, id) = name.split_once(':').unwrap_or((name, "0"));
+        group.push_str(&[name, ":x:", id, ":\n"].concat());
+    }
+    [
+        ("etc/initrd-release", os_release.to_owned()),
+        ("usr/lib/os-release", os_release.to_owned()),
+        ("etc/passwd", "root:x:0:0:root:/root:/usr/bin/bash\n".to_owned()),
+        ("etc/group", group),
+    ]
+    .map(|(path, text)| (path.to_owned(), text))
+    .to_vec()
+}

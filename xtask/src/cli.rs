@@ -1,0 +1,190 @@
+//! The arguments, and with them the help.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Build, run and test Slipway Linux
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// Options of every verb.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Global {
+    /// Run containers with this engine [default: Docker if its socket answers, else embedded]
+    #[arg(long, global = true, value_enum)]
+    pub(crate) engine: Option<EngineChoice>,
+    /// Take Debian packages and sources from this mirror [default: the first one of APT's configuration]
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) mirror: Option<String>,
+    /// Run so many builds and make jobs side by side [default: the number of cores]
+    #[arg(long, short, global = true, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+    /// Print events or results as JSON, one document per line, to standard output
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Leave the container of a failed build in place; its log says how to enter it
+    #[arg(long, global = true)]
+    pub(crate) keep_failed: bool,
+    /// After a failure, go on with what does not depend on it
+    #[arg(long, global = true)]
+    pub(crate) keep_going: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EngineChoice {
+    Auto,
+    Docker,
+    Embedded,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Build a disk image from source
+    BuildImage(BuildImage),
+    /// Build packages and what they need
+    BuildPackages(Atoms),
+    /// Say what building an image would do, and why
+    Plan(ImageArgs),
+    /// Say why a package would be rebuilt
+    Why(Why),
+    /// Download the sources of an image
+    Fetch(ImageArgs),
+    /// Boot an image in QEMU
+    Run(RunArgs),
+    /// Open a shell in the SDK
+    Shell,
+    /// Run the project's tests
+    Test(TestArgs),
+    /// Manage the SDK
+    #[command(subcommand)]
+    Sdk(Sdk),
+    /// Remove what was not used for some days
+    Clean(Clean),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ImageArgs {
+    /// The image, a file of packages-manifest/images
+    #[arg(long, default_value = "production")]
+    pub(crate) image: String,
+    /// The platform, a file of packages-manifest/platforms
+    #[arg(long, default_value = "metal")]
+    pub(crate) platform: String,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BuildImage {
+    #[command(flatten)]
+    pub(crate) image: ImageArgs,
+    /// The channel that the image is meant for; part of its file name, never of the image
+    #[arg(long, value_enum, default_value = "alpha")]
+    pub(crate) channel: Channel,
+    /// The architecture
+    #[arg(long, value_enum, default_value = "amd64")]
+    pub(crate) arch: Arch,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Channel {
+    Alpha,
+    Beta,
+    Stable,
+}
+
+impl Channel {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Alpha => "alpha",
+            Self::Beta => "beta",
+            Self::Stable => "stable",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Arch {
+    Amd64,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Atoms {
+    /// Packages, such as `sys-apps/systemd`
+    #[arg(required = true, value_name = "ATOM")]
+    pub(crate) atoms: Vec<slipway_packages_manifest::Atom>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Why {
+    #[command(flatten)]
+    pub(crate) image: ImageArgs,
+    /// A package or another action, or a part of its name
+    pub(crate) name: String,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) image: ImageArgs,
+    /// The port of this machine that leads to ssh in the guest
+    #[arg(long, default_value_t = 2222)]
+    pub(crate) ssh_port: u16,
+    /// A public key that may log in as `core`, a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ssh_key: Option<camino::Utf8PathBuf>,
+    /// Megabytes of memory
+    #[arg(long, default_value_t = 2048)]
+    pub(crate) memory: u32,
+    /// Grow the guest's disk to so many gigabytes
+    #[arg(long, default_value_t = 8)]
+    pub(crate) disk: u32,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct TestArgs {
+    /// What to test [default: everything but `reproducible`]
+    #[arg(value_enum)]
+    pub(crate) what: Option<Suite>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Suite {
+    /// The tests of all crates
+    Crates,
+    /// Boot an image of this machine's cache and look around in it
+    Boot,
+    /// Build an image twice in different places and compare
+    Reproducible,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Sdk {
+    /// Lock the mirror's present versions
+    Update,
+    /// Make the SDK root and say where it is
+    Path,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Clean {
+    /// Keep what was used in so many days
+    #[arg(long, default_value_t = 30)]
+    pub(crate) days: u64,
+    /// Say what would go, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+}

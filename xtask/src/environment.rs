@@ -1,0 +1,50 @@
+//! Every environment variable that is read, and nowhere else. `docs/environment.md` lists them.
+
+use camino::Utf8PathBuf;
+
+/// The variables, with what they are for.
+pub(crate) const VARIABLES: [(&str, &str); 8] = [
+    (
+        "SLIPWAY_CACHE",
+        "where the SDK and everything that is built is kept; default: `slipway` below `XDG_CACHE_HOME` or `~/.cache`",
+    ),
+    (
+        "SLIPWAY_MIRROR",
+        "base address of the Debian mirror; default: the first one of APT's configuration",
+    ),
+    ("SLIPWAY_ENGINE", "`auto`, `docker` or `embedded`; default: `auto`"),
+    ("XDG_CACHE_HOME", "where caches are kept"),
+    ("HOME", "the home directory"),
+    ("SSL_CERT_FILE", "certificates to believe, as a PEM file"),
+    ("PIP_INDEX_URL", "the Python package index for Portage; default: that of pip"),
+    ("CARGO", "the cargo that runs the tests; set by cargo"),
+];
+
+/// The value of a variable of the list.
+pub(crate) fn get(name: &str) -> Option<String> {
+    debug_assert!(VARIABLES.iter().any(|(known, _)| *known == name), "{name} is not in the list");
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Where everything is kept that can be made again.
+pub(crate) fn cache_dir() -> anyhow::Result<Utf8PathBuf> {
+    if let Some(dir) = get("SLIPWAY_CACHE") {
+        return Ok(dir.into());
+    }
+    let base = match (get("XDG_CACHE_HOME"), get("HOME")) {
+        (Some(dir), _) => Utf8PathBuf::from(dir),
+        (None, Some(home)) => Utf8PathBuf::from(home).join(".cache"),
+        (None, None) => {
+            anyhow::bail!("there is no place for the cache: set `SLIPWAY_CACHE` or `HOME`")
+        }
+    };
+    Ok(base.join("slipway"))
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+    let now = std::time::SystemTime::now();
+    now.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

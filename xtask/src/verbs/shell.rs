@@ -1,0 +1,34 @@
+//! `shell`: an interactive shell in the SDK, with the repository mounted.
+
+use slipway_engine::{Access, CancellationToken, Mount, Stdio};
+use slipway_portage::base_spec;
+
+use crate::context::Context;
+
+/// Opens the shell. What is changed outside of `/work` is gone when it ends.
+pub(crate) async fn run(context: &Context) -> anyhow::Result<()> {
+    let shared = context.shared().await?;
+    let root = context.project.root();
+    let sysroot = context.cache.join("work/shell-sysroot");
+    fs_err::create_dir_all(&sysroot)?;
+    let mount = |source: camino::Utf8PathBuf, target: &str| Mount {
+        source,
+        target: target.into(),
+        access: Access::ReadWrite,
+    };
+    let mut spec = base_spec(&shared.target, "shell");
+    spec.argv = ["/bin/bash", "-l"].map(str::to_owned).to_vec();
+    spec.cwd = "/build".into();
+    spec.stdio = Stdio::Inherit;
+    spec.env.insert("TERM".to_owned(), "xterm-256color".to_owned());
+    spec.env.insert("PS1".to_owned(), "slipway:\\w\\$ ".to_owned());
+    spec.mounts = vec![
+        mount(root.join("overlays/slipway"), "/repos/slipway"),
+        mount(root.to_owned(), "/in"),
+        mount(sysroot, "/sysroot"),
+    ];
+    let (sender, _receiver) = tokio::sync::mpsc::channel(1);
+    let run = context.engine.get().await?.run(spec, sender, CancellationToken::new()).await?;
+    anyhow::ensure!(run.exit.success(), "the shell ended with {:?}", run.exit);
+    Ok(())
+}
