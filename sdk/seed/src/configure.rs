@@ -44,6 +44,7 @@ pub struct StepMount {
 pub trait RunInRoot: Send + Sync {
     /// Runs the step as root with `root` as its writable root file system, with `/proc`, `/dev` and `/tmp` as programs
     /// expect them, and with nothing of these left in the tree afterwards. A status other than 0 is an error.
+    /// Where it can, it ends the command when this process is killed; else the command writes into a tree that nobody will use.
     fn run<'a>(
         &'a self,
         root: &'a Utf8Path,

@@ -128,7 +128,7 @@ struct Builder<'a> {
 impl Builder<'_> {
     /// Builds aside, then makes it count by a rename. What fails is removed.
     async fn build(&self, lock: &SeedLock, id: &str) -> Result<SdkRoot, SeedError> {
-        let building = self.place.building(id);
+        let building = self.place.create_building(self.held, id)?;
         let built = self.build_in(lock, &building).await;
         let (finished, held) = (self.place.finished(id), self.held.clone());
         if let Err(error) = built {
@@ -213,31 +213,42 @@ impl Builder<'_> {
         mut arriving: mpsc::Receiver<FetchedPackage>,
         failed: &Notify,
     ) -> Result<Vec<UnpackedPackage>, SeedError> {
-        let (mut running, mut unpacked) = (JoinSet::new(), Vec::new());
-        let result = loop {
+        let (mut running, mut unpacked, mut result) = (JoinSet::new(), Vec::new(), Ok(()));
+        let mut more = true;
+        while more || !running.is_empty() {
             tokio::select! {
-                biased;
-                () = failed.notified() => break Ok(()),
+                () = failed.notified() => break,
                 Some(done) = running.join_next() => match finished_unpacking(done) {
                     Ok(package) => {
                         self.events.event(SeedEvent::Unpacked { package: package.name().clone() });
                         unpacked.push(package);
                     }
-                    Err(error) => break Err(error),
+                    Err(error) => {
+                        result = Err(error);
+                        break;
+                    }
                 },
-                Some(fetched) = arriving.recv(), if running.len() < UNPACK_AT_ONCE => {
-                    // When this future is dropped the task goes on for a moment, and keeps others out until it is done.
-                    let (unpacker, held) = (Arc::clone(unpacker), self.held.clone());
-                    running.spawn_blocking(move || {
-                        let _held = held;
-                        unpacker.unpack(&fetched)
-                    });
-                }
-                else => break Ok(()),
+                fetched = arriving.recv(), if more && running.len() < UNPACK_AT_ONCE => match fetched {
+                    Some(fetched) => drop(running.spawn_blocking(self.unpacking(unpacker, fetched))),
+                    None => more = false,
+                },
             }
-        };
+        }
         while running.join_next().await.is_some() {}
         result.map(|()| unpacked)
+    }
+
+    /// The work of unpacking one package. When its task is dropped it goes on for a moment, and keeps others out until then.
+    fn unpacking(
+        &self,
+        unpacker: &Arc<Unpacker>,
+        fetched: FetchedPackage,
+    ) -> impl FnOnce() -> Result<UnpackedPackage, SeedError> + use<> {
+        let (unpacker, held) = (Arc::clone(unpacker), self.held.clone());
+        move || {
+            let _held = held;
+            unpacker.unpack(&fetched)
+        }
     }
 
     /// What the mirror has now of the locked packages, where it differs.

@@ -13,6 +13,13 @@ pub enum SeedEvent {
         /// The name of the directory or file.
         name: String,
     },
+    /// The remains of a killed bootstrap cannot be removed yet, because something still uses them. They do no harm.
+    LeftoverKept {
+        /// The name of the directory or file.
+        name: String,
+        /// Why.
+        reason: String,
+    },
     /// The mirror's release file was read and its signature is good.
     ReleaseVerified {
         /// The suite's own version, for example `13.1`.

@@ -5,14 +5,14 @@
 //! <cache>/sdk/lock               held while something is built
 //! <cache>/sdk/debs/<sha256>.deb
 //! <cache>/sdk/newer/<id>         the id of the root that was made with newer packages than that lock has
-//! <cache>/sdk/tmp-<id>/          a root being made
+//! <cache>/sdk/tmp-<id>-<n>/      a root being made
 //! <cache>/sdk/<id>/root          a finished root
 //! <cache>/sdk/<id>/ready         written last
 //! ```
 
 use std::{
     fs::{File, Permissions},
-    io::Write as _,
+    io::{ErrorKind, Write as _},
     os::{fd::AsFd as _, unix::fs::PermissionsExt as _},
     sync::Arc,
     time::Duration,
@@ -65,8 +65,21 @@ impl Place {
         self.base.join("newer").join(id)
     }
 
-    pub(crate) fn building(&self, id: &str) -> Utf8PathBuf {
-        self.base.join(format!("tmp-{id}"))
+    /// Makes a directory to build in, one that nobody has used: a command of a killed bootstrap may still write into its.
+    pub(crate) fn create_building(
+        &self,
+        _lock: &BuildLock,
+        id: &str,
+    ) -> Result<Utf8PathBuf, SeedError> {
+        let mut number = 0;
+        loop {
+            let dir = self.base.join(format!("tmp-{id}-{number}"));
+            match fs_err::create_dir(&dir) {
+                Ok(()) => return Ok(dir),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
+                Err(error) => return Err(file("make the directory", dir)(error)),
+            }
+        }
     }
 
     pub(crate) fn finished(&self, id: &str) -> Utf8PathBuf {
@@ -113,8 +126,12 @@ impl Place {
                 let entry = entry.map_err(file("list", dir))?;
                 let Ok(name) = entry.file_name().into_string() else { continue };
                 if name.starts_with("tmp-") {
-                    remove_tree(&dir.join(&name))?;
-                    events.event(SeedEvent::LeftoverRemoved { name });
+                    match remove_tree(&dir.join(&name)) {
+                        Ok(()) => events.event(SeedEvent::LeftoverRemoved { name }),
+                        // Nobody will use it, so it may wait for the next time.
+                        Err(error) => events
+                            .event(SeedEvent::LeftoverKept { name, reason: error.to_string() }),
+                    }
                 }
             }
         }
@@ -128,7 +145,7 @@ pub(crate) fn remove_tree(path: &Utf8Path) -> Result<(), SeedError> {
     let removed = match fs_err::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => fs_err::remove_dir_all(path),
         Ok(_) => fs_err::remove_file(path),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
     };
     removed.map_err(file("remove", path))
@@ -195,15 +212,17 @@ mod tests {
         let cache = Utf8Path::from_path(temporary.path()).unwrap();
         let place = Place::new(cache);
         place.create().unwrap();
-        fs_err::create_dir_all(place.building("a").join("root/x")).unwrap();
         fs_err::write(place.debs().join("tmp-1"), "").unwrap();
         fs_err::create_dir_all(place.finished("b").join("root")).unwrap();
         assert_eq!(place.ready("b"), None);
         fs_err::write(place.finished("b").join("ready"), "").unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let lock = runtime.block_on(place.lock(&|_| ())).unwrap();
+        let old = place.create_building(&lock, "a").unwrap();
+        fs_err::create_dir_all(old.join("root/x")).unwrap();
+        assert_ne!(place.create_building(&lock, "a").unwrap(), old);
         place.sweep(&lock, &|_| ()).unwrap();
-        assert!(!place.building("a").exists() && !place.debs().join("tmp-1").exists());
+        assert!(!old.exists() && !place.debs().join("tmp-1").exists());
         assert_eq!(place.ready("b").unwrap().dir, cache.join("sdk/b/root"));
     }
 

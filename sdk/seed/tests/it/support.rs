@@ -409,6 +409,7 @@ impl RunInRoot for Chroot {
                     root.as_str(),
                 ])
                 .args(&step.argv)
+                .kill_on_drop(true)
                 .env_clear()
                 .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
                 .envs(step.env.iter().cloned())
