@@ -50,6 +50,9 @@ impl RunInRoot for EngineInRoot {
         Box::pin(async move {
             let skeleton = self.work.join("skeleton");
             let mut mounts = tree_mounts(root, &skeleton)?;
+            if step.network {
+                mounts.extend(name_resolution(root)?);
+            }
             for mount in &step.mounts {
                 mounts.push(Mount {
                     source: mount.source.clone(),
@@ -58,7 +61,7 @@ impl RunInRoot for EngineInRoot {
                 });
             }
             let spec = ContainerSpec {
-                name: format!("seed-{}", step.name),
+                name: format!("seed-{}", step.name.replace(' ', "-")),
                 root: RootFs { dir: skeleton, id: "seed-skeleton-2".to_owned() },
                 mounts,
                 env: step.env.iter().cloned().collect(),
@@ -126,6 +129,22 @@ fn tree_mounts(root: &Utf8Path, skeleton: &Utf8Path) -> io::Result<Vec<Mount>> {
                 target: format!("/{name}").into(),
                 access: Access::ReadWrite,
             });
+        }
+    }
+    Ok(mounts)
+}
+
+/// The host's way to resolve names. The engine gives it too, but the tree's own `/etc` lies on top of that.
+fn name_resolution(root: &Utf8Path) -> io::Result<Vec<Mount>> {
+    let mut mounts = Vec::new();
+    for file in ["/etc/resolv.conf", "/etc/hosts"] {
+        let source = Utf8PathBuf::from(file);
+        if source.exists() {
+            let place = root.join(file.trim_start_matches('/'));
+            if !place.exists() {
+                fs_err::write(place, "")?;
+            }
+            mounts.push(Mount { source: source.canonicalize_utf8()?, target: file.into(), access: Access::ReadOnly });
         }
     }
     Ok(mounts)
