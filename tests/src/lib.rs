@@ -1,1 +1,3 @@
-//! t
+//! The repository's own rules, checked as tests; end-to-end tests are in `it/`.
+
+pub mod tidy;

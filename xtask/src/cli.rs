@@ -56,8 +56,8 @@ pub(crate) enum Verb {
     Fetch(ImageArgs),
     /// Boot an image in QEMU
     Run(RunArgs),
-    /// Open a shell in the SDK
-    Shell,
+    /// Open a shell in the SDK, or run a command as a build would: without network, on a read-only SDK
+    Shell(ShellArgs),
     /// Run the project's tests
     Test(TestArgs),
     /// Manage the SDK
@@ -142,6 +142,13 @@ pub(crate) struct RunArgs {
     /// Grow the guest's disk to so many gigabytes
     #[arg(long, default_value_t = 8)]
     pub(crate) disk: u32,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ShellArgs {
+    /// The command [default: an interactive bash]
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -144,7 +144,11 @@ fn name_resolution(root: &Utf8Path) -> io::Result<Vec<Mount>> {
             if !place.exists() {
                 fs_err::write(place, "")?;
             }
-            mounts.push(Mount { source: source.canonicalize_utf8()?, target: file.into(), access: Access::ReadOnly });
+            mounts.push(Mount {
+                source: source.canonicalize_utf8()?,
+                target: file.into(),
+                access: Access::ReadOnly,
+            });
         }
     }
     Ok(mounts)

@@ -31,7 +31,7 @@ async fn with_context(context: Context, verb: Verb) -> anyhow::Result<()> {
         Verb::Why(args) => plan::why(&context, &args).await,
         Verb::Fetch(args) => plan::fetch(&context, &args).await,
         Verb::Run(args) => run::run(&context, &args).await,
-        Verb::Shell => shell::run(&context).await,
+        Verb::Shell(args) => shell::run(&context, &args).await,
         Verb::Sdk(args) => sdk::run(&context, &args).await,
         Verb::Clean(args) => clean::run(&context, &args),
         Verb::Test(_) => Ok(()),

@@ -1,13 +1,20 @@
 //! `shell`: an interactive shell in the SDK, with the repository mounted.
 
-use slipway_engine::{Access, CancellationToken, Mount, Stdio};
+use std::io::Write as _;
+
+use slipway_engine::{Access, CancellationToken, ContainerSpec, Mount, Stdio, Stream};
 use slipway_portage::base_spec;
 
-use crate::context::Context;
+use crate::{cli::ShellArgs, context::Context};
 
 /// Opens the shell. What is changed outside of `/work` is gone when it ends.
-pub(crate) async fn run(context: &Context) -> anyhow::Result<()> {
+pub(crate) async fn run(context: &Context, args: &ShellArgs) -> anyhow::Result<()> {
     let shared = context.shared().await?;
+    if !args.command.is_empty() {
+        let mut spec = base_spec(&shared.target, "command");
+        spec.argv.clone_from(&args.command);
+        return command(context, spec).await;
+    }
     let root = context.project.root();
     let sysroot = context.cache.join("work/shell-sysroot");
     fs_err::create_dir_all(&sysroot)?;
@@ -30,5 +37,23 @@ pub(crate) async fn run(context: &Context) -> anyhow::Result<()> {
     let (sender, _receiver) = tokio::sync::mpsc::channel(1);
     let run = context.engine.get().await?.run(spec, sender, CancellationToken::new()).await?;
     anyhow::ensure!(run.exit.success(), "the shell ended with {:?}", run.exit);
+    Ok(())
+}
+
+/// Runs a command, passing on what it writes.
+async fn command(context: &Context, spec: ContainerSpec) -> anyhow::Result<()> {
+    let (sender, mut output) = tokio::sync::mpsc::channel::<slipway_engine::Chunk>(16);
+    let printer = tokio::spawn(async move {
+        while let Some(chunk) = output.recv().await {
+            match chunk.stream {
+                Stream::Stdout => std::io::stdout().write_all(&chunk.data)?,
+                Stream::Stderr => std::io::stderr().write_all(&chunk.data)?,
+            }
+        }
+        std::io::stdout().flush()
+    });
+    let run = context.engine.get().await?.run(spec, sender, CancellationToken::new()).await?;
+    printer.await??;
+    anyhow::ensure!(run.exit.success(), "the command ended with {:?}", run.exit);
     Ok(())
 }

@@ -1,0 +1,5 @@
+//! End-to-end tests: the real command line, the real SDK, real containers.
+
+mod hermetic;
+mod support;
+mod tidy;

@@ -1,0 +1,33 @@
+//! Running `cargo xtask` from tests.
+
+use std::process::{Command, Output};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+/// The repository.
+pub(crate) fn root() -> Utf8PathBuf {
+    Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize_utf8().unwrap()
+}
+
+/// Whether containers can be run by the embedded engine; says so when they cannot.
+pub(crate) fn have_root() -> bool {
+    let root = rustix::process::geteuid().is_root();
+    #[expect(clippy::disallowed_methods, reason = "tests opt in by variable")]
+    let required = std::env::var_os("SLIPWAY_REQUIRE_ROOT").is_some();
+    assert!(root || !required, "SLIPWAY_REQUIRE_ROOT is set, but this is not root");
+    if !root {
+        eprintln!("skipped: containers without Docker need root");
+    }
+    root
+}
+
+/// Runs the command line with the embedded engine.
+pub(crate) fn xtask(args: &[&str]) -> Output {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "cargo needs the environment that it was started with"
+    )]
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["xtask", "--engine", "embedded"]).args(args).current_dir(root());
+    command.output().unwrap()
+}
