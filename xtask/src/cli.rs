@@ -153,19 +153,9 @@ pub(crate) struct ShellArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct TestArgs {
-    /// What to test [default: everything but `reproducible`]
-    #[arg(value_enum)]
-    pub(crate) what: Option<Suite>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Suite {
-    /// The tests of all crates
-    Crates,
-    /// Boot an image of this machine's cache and look around in it
-    Boot,
-    /// Build an image twice in different places and compare
-    Reproducible,
+    /// Arguments for `cargo test`, for example `-p slipway-store`
+    #[arg(last = true, value_name = "ARG")]
+    pub(crate) cargo: Vec<String>,
 }
 
 #[derive(Clone, Debug, Subcommand)]

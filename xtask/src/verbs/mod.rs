@@ -18,7 +18,7 @@ use crate::{
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
     let Cli { global, verb } = cli;
     match verb {
-        Verb::Test(args) => test::run(&global, &args),
+        Verb::Test(args) => test::run(&args),
         verb => with_context(Context::new(global)?, verb).await,
     }
 }

@@ -2,29 +2,20 @@
 
 use std::process::Command;
 
-use crate::{
-    cli::{Global, Suite, TestArgs},
-    environment,
-};
+use crate::{cli::TestArgs, environment};
 
-/// Runs the tests of all crates, and of the system where its image can be had.
-pub(crate) fn run(_global: &Global, args: &TestArgs) -> anyhow::Result<()> {
-    match args.what {
-        None | Some(Suite::Crates) => cargo(&["test", "--workspace", "--locked"]),
-        Some(Suite::Boot) => {
-            anyhow::bail!("not there yet: boot an image by hand with `cargo xtask run`")
-        }
-        Some(Suite::Reproducible) => anyhow::bail!("not there yet"),
-    }
-}
-
-fn cargo(args: &[&str]) -> anyhow::Result<()> {
+/// Runs the tests of all crates, or those that the arguments choose.
+pub(crate) fn run(args: &TestArgs) -> anyhow::Result<()> {
     let cargo = environment::get("CARGO").unwrap_or_else(|| "cargo".to_owned());
     #[expect(
         clippy::disallowed_methods,
         reason = "cargo needs the environment that it was started with"
     )]
-    let status = Command::new(cargo).args(args).status()?;
-    anyhow::ensure!(status.success(), "the tests failed");
+    let mut command = Command::new(cargo);
+    command.args(["test", "--locked"]).args(&args.cargo);
+    if args.cargo.is_empty() {
+        command.arg("--workspace");
+    }
+    anyhow::ensure!(command.status()?.success(), "the tests failed");
     Ok(())
 }
