@@ -66,7 +66,7 @@ src_compile() {
 src_install() {
 	emake -C "${WORKDIR}/build" install_root="${D}" install
 	# One UTF-8 locale is built in; nothing else is needed on a host for containers.
-	rm -rf "${ED}"/var/db/Makefile "${ED}"/etc/ld.so.cache || die
+	rm -rf "${ED}"/var "${ED}"/etc || die
 	dosym lib /usr/lib64
 	insinto /usr/share/factory/etc
 	doins "${FILESDIR}"/nsswitch.conf
