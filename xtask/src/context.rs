@@ -208,7 +208,7 @@ impl Context {
     }
 }
 
-/// Half of the memory for builds; the rest is for files that they read again.
+/// Three quarters of the memory for builds; the rest is for files that they read again.
 fn memory() -> u64 {
     let info = rustix::system::sysinfo();
     (info.totalram as u64).saturating_mul(u64::from(info.mem_unit)) / 4 * 3

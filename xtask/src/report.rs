@@ -63,8 +63,6 @@ pub(crate) fn seed_events(event: SeedEvent) {
 pub(crate) struct Reporter {
     json: bool,
     bars: Option<Bars>,
-    running: BTreeMap<NodeId, String>,
-    done: (usize, usize),
 }
 
 struct Bars {
@@ -76,7 +74,7 @@ struct Bars {
 impl Reporter {
     pub(crate) fn new(json: bool) -> Self {
         let bars = (!json && std::io::stderr().is_terminal()).then(Bars::new);
-        Self { json, bars, running: BTreeMap::new(), done: (0, 0) }
+        Self { json, bars }
     }
 
     pub(crate) async fn consume(mut self, mut events: UnboundedReceiver<Event>) {
@@ -117,7 +115,6 @@ impl Reporter {
                 if let Some(bars) = &mut self.bars {
                     bars.start(&id);
                 }
-                self.running.insert(id, String::new());
             }
             Event::Phase { id, phase } => {
                 if let Some(bar) = self.bars.as_ref().and_then(|bars| bars.lines.get(&id)) {
@@ -149,7 +146,6 @@ impl Reporter {
             }
             Event::Forcing { .. } => self.line("stopping"),
             Event::Progress { done, total, remaining_seconds } => {
-                self.done = (done, total);
                 if let Some(bars) = &self.bars {
                     bars.total.set_length(total as u64);
                     bars.total.set_position(done as u64);
@@ -161,7 +157,6 @@ impl Reporter {
     }
 
     fn end(&mut self, id: &NodeId) {
-        self.running.remove(id);
         if let Some(bar) = self.bars.as_mut().and_then(|bars| bars.lines.remove(id)) {
             bar.finish_and_clear();
         }
