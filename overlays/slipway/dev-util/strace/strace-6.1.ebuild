@@ -14,6 +14,12 @@ LICENSE="LGPL-2.1+"
 SLOT="0"
 KEYWORDS="amd64"
 
+src_prepare() {
+	default
+	# Since 2.41 the C library has a structure of this name.
+	sed -i 's/struct sched_attr\b/struct strace_sched_attr/' src/sched.c src/sched_attr.h || die
+}
+
 src_configure() {
 	export CC_FOR_BUILD="${BUILD_CC}" CPP_FOR_BUILD="${BUILD_CC} -E" CFLAGS_FOR_BUILD=-O1 LDFLAGS_FOR_BUILD=
 	econf \

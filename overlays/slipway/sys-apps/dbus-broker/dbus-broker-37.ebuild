@@ -18,6 +18,9 @@ DEPEND="
 RDEPEND="${DEPEND}"
 
 src_configure() {
+	# What it asks systemd's pkg-config file for are places on the target, not in the sysroot.
+	export PKG_CONFIG_SYSTEMD_SYSTEMDSYSTEMUNITDIR=/usr/lib/systemd/system PKG_CONFIG_SYSTEMD_SYSTEMDUSERUNITDIR=/usr/lib/systemd/user
+	export PKG_CONFIG_SYSTEMD_CATALOGDIR=/usr/lib/systemd/catalog
 	local EMESONARGS=(
 		-Dapparmor=false
 		-Daudit=false

@@ -55,5 +55,6 @@ src_compile() {
 }
 
 src_install() {
-	emake DESTDIR="${D}" install_device-mapper
+	# The library is linked anew while it is installed, and dmsetup links against it.
+	emake -j1 DESTDIR="${D}" install_device-mapper
 }

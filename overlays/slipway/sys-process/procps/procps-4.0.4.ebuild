@@ -21,6 +21,12 @@ RDEPEND="${DEPEND}"
 # Fixes of the development branch.
 DEBIAN_PATCHES=( ps_no_path_max pmap_test kill_negative_pids )
 
+src_prepare() {
+	debian-patches_src_prepare
+	# Our curses is the wide one, and has no folder of its own.
+	sed -i 's:<ncursesw/ncurses.h>:<ncurses.h>:' src/watch.c || die
+}
+
 src_configure() {
 	export ac_cv_func_malloc_0_nonnull=yes ac_cv_func_realloc_0_nonnull=yes
 	econf \
