@@ -71,7 +71,6 @@ fn definition(partition: &Partition) -> String {
         }
         (PartitionType::Oem, _) => {
             set("Format", "ext4");
-            set("NoAuto", "yes");
         }
         (PartitionType::Root, _) => {
             set("Format", "ext4");

@@ -18,5 +18,6 @@ mkdir /tmp/repart.d
 for file in /in/repart.d/*.conf; do
     sed -e "s/@roothash-data@/$data/" -e "s/@roothash-tree@/$tree/" "$file" > "/tmp/repart.d/${file##*/}"
 done
-# All other identifiers follow from the content as well.
+# All other identifiers follow from the content as well. mke2fs draws the seed of its directory hashes by chance, unless told.
+export SYSTEMD_REPART_MKFS_OPTIONS_EXT4="-E nodiscard,lazy_itable_init=1,hash_seed=$data"
 systemd-repart --offline=yes --empty=create --size=auto --seed="$data" --definitions=/tmp/repart.d --dry-run=no --no-pager /out/disk.raw
