@@ -1,4 +1,5 @@
 //! Running `cargo xtask` from tests.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests")]
 
 use std::process::{Command, Output};
 

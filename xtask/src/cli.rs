@@ -27,6 +27,9 @@ pub(crate) struct Global {
     /// Print events or results as JSON, one document per line, to standard output
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Take packages, images and the SDK's lock file from this repository [default: the one of this program]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) repository: Option<camino::Utf8PathBuf>,
     /// Leave the container of a failed build in place; its log says how to enter it
     #[arg(long, global = true)]
     pub(crate) keep_failed: bool,
@@ -60,6 +63,10 @@ pub(crate) enum Verb {
     Shell(ShellArgs),
     /// Run the project's tests
     Test(TestArgs),
+    /// Check formatting, lints and the rules of this repository
+    Tidy,
+    /// Measure the numbers of the design and print them as a table
+    Bench(BenchArgs),
     /// Manage the SDK
     #[command(subcommand)]
     Sdk(Sdk),
@@ -139,9 +146,18 @@ pub(crate) struct RunArgs {
     /// Megabytes of memory
     #[arg(long, default_value_t = 2048)]
     pub(crate) memory: u32,
-    /// Grow the guest's disk to so many gigabytes
+    /// Boot this raw disk image instead of building one; it is not written to
+    #[arg(long, value_name = "FILE")]
+    pub(crate) disk: Option<camino::Utf8PathBuf>,
+    /// Give the guest a disk of so many gigabytes
     #[arg(long, default_value_t = 8)]
-    pub(crate) disk: u32,
+    pub(crate) disk_size: u32,
+    /// Keep what the guest writes in this folder, and start from there the next time [default: forget it]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<camino::Utf8PathBuf>,
+    /// Hand a systemd credential to the guest
+    #[arg(long = "credential", value_name = "NAME=VALUE")]
+    pub(crate) credentials: Vec<String>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -153,9 +169,68 @@ pub(crate) struct ShellArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct TestArgs {
+    /// What to test [default: units, then boot]
+    #[command(subcommand)]
+    pub(crate) suite: Option<Suite>,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Suite {
+    /// Test the crates and the command line
+    Units(CargoArgs),
+    /// Build `minimal`, and boot it in QEMU
+    Boot(CargoArgs),
+    /// Build an image a second time, in another place, by another engine, with other jobs, and compare every digest
+    Reproducible(Reproducible),
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct CargoArgs {
     /// Arguments for `cargo test`, for example `-p slipway-store`
     #[arg(last = true, value_name = "ARG")]
-    pub(crate) cargo: Vec<String>,
+    pub(crate) args: Vec<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Reproducible {
+    /// The image
+    #[arg(long, default_value = "minimal")]
+    pub(crate) image: String,
+    /// Compare only these packages, such as `sys-libs/zlib`, and what they need
+    #[arg(value_name = "ATOM")]
+    pub(crate) atoms: Vec<slipway_packages_manifest::Atom>,
+    /// Where the second build is made; what is there is used [default: a folder in the cache that is removed afterwards]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) second: Option<camino::Utf8PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// What to measure
+    #[arg(value_enum, default_values_t = [Row::Noop, Row::Leaf, Row::Package, Row::Boot, Row::Size])]
+    pub(crate) rows: Vec<Row>,
+    /// The image
+    #[arg(long, default_value = "minimal")]
+    pub(crate) image: String,
+    /// Measure each number so many times
+    #[arg(long, default_value_t = 5)]
+    pub(crate) runs: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Row {
+    /// A build of an image when nothing has changed
+    Noop,
+    /// From a change in a small package to a new disk
+    Leaf,
+    /// What is added to the bare build of a package
+    Package,
+    /// Boot time and memory of a guest
+    Boot,
+    /// The compressed size of `/usr`
+    Size,
+    /// Everything from nothing; takes an hour
+    Cold,
 }
 
 #[derive(Clone, Debug, Subcommand)]

@@ -1,6 +1,6 @@
 //! What verbs start from: the repository, the store, the SDK and a resolved set of packages.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -8,10 +8,10 @@ use slipway_build::{Action, Graph, Inventory, NodeId, NodeStates, Outcome, Plan,
 use slipway_engine::{
     AutoConfig, ChildProgram, Choice, DockerConfig, DockerEndpoint, EmbeddedConfig, Keep, RootFs,
 };
-use slipway_packages_manifest::{DiskFormat, Image};
+use slipway_packages_manifest::{Atom, DiskFormat, Image};
 use slipway_pipeline::{
-    EngineInRoot, EngineSource, ImageNodes, Network, Planner, Project, Shared, resolve_action,
-    setup_steps,
+    EngineInRoot, EngineSource, ImageNodes, Network, Planner, Project, Shared, package_node,
+    resolve_action, setup_steps,
 };
 use slipway_portage::{Resolution, Target, parse_resolution};
 use slipway_seed::mirrors::AptFile;
@@ -44,9 +44,16 @@ pub(crate) struct ImagePlan {
 
 impl Context {
     pub(crate) fn new(global: Global) -> anyhow::Result<Self> {
-        let root = repository()?;
+        Self::at(environment::cache_dir()?, global)
+    }
+
+    /// A context that keeps everything in `cache`.
+    pub(crate) fn at(cache: Utf8PathBuf, global: Global) -> anyhow::Result<Self> {
+        let root = match &global.repository {
+            Some(dir) => dir.clone(),
+            None => repository()?,
+        };
         let project = Project::load(&root)?;
-        let cache = environment::cache_dir()?;
         fs_err::create_dir_all(cache.join("scratch"))?;
         fs_err::create_dir_all(cache.join("work"))?;
         let store = Store::open(&cache.join("store"))?;
@@ -129,6 +136,32 @@ impl Context {
         Ok(parse_resolution(&fs_err::read(path)?)?)
     }
 
+    /// The graph of packages and what they need, and the actions that build the packages themselves.
+    pub(crate) async fn packages(
+        &self,
+        atoms: &[Atom],
+    ) -> anyhow::Result<(Arc<Graph>, Vec<NodeId>)> {
+        let shared = self.shared().await?;
+        let atoms: Vec<String> = atoms.iter().map(ToString::to_string).collect();
+        let resolution = self.resolve(&shared, atoms.clone()).await?;
+        let planner = self.planner(&resolution, &shared);
+        let graph = Arc::new(Graph::new(planner.packages()?)?);
+        self.digests.save()?;
+        let chosen = atoms.iter().filter_map(|atom| resolution.requested(atom));
+        let wanted = chosen.map(package_node).collect::<Result<_, _>>()?;
+        Ok((graph, wanted))
+    }
+
+    fn planner<'a>(&'a self, resolution: &'a Resolution, shared: &'a Arc<Shared>) -> Planner<'a> {
+        Planner {
+            project: &self.project,
+            resolution,
+            shared,
+            store: &self.store,
+            digests: &self.digests,
+        }
+    }
+
     /// The graph of an image in a format.
     pub(crate) async fn image(
         &self,
@@ -144,13 +177,7 @@ impl Context {
         atoms.sort();
         atoms.dedup();
         let resolution = self.resolve(&shared, atoms).await?;
-        let planner = Planner {
-            project: &self.project,
-            resolution: &resolution,
-            shared: &shared,
-            store: &self.store,
-            digests: &self.digests,
-        };
+        let planner = self.planner(&resolution, &shared);
         let mut actions: Vec<Action> = planner.packages()?;
         let (image_actions, nodes) = planner.image(image, format)?;
         actions.extend(image_actions);
@@ -177,13 +204,27 @@ impl Context {
         graph: &Arc<Graph>,
         wanted: &[NodeId],
     ) -> anyhow::Result<Outcome> {
+        self.run_forced(graph, wanted, Default::default()).await
+    }
+
+    /// Runs an action even if it is fresh.
+    pub(crate) async fn force(&self, graph: &Arc<Graph>, node: &NodeId) -> anyhow::Result<Outcome> {
+        self.run_forced(graph, std::slice::from_ref(node), [node.clone()].into()).await
+    }
+
+    async fn run_forced(
+        &self,
+        graph: &Arc<Graph>,
+        wanted: &[NodeId],
+        force: BTreeSet<NodeId>,
+    ) -> anyhow::Result<Outcome> {
         let options = RunOptions {
             // One more than cores: while one package configures, which is serial, the others compile.
             slots: self.jobs() + 1,
             fetches: 4,
             memory_bytes: memory(),
             keep_going: self.global.keep_going,
-            force: Default::default(),
+            force,
             unix_time: environment::now(),
         };
         let cancel = slipway_build::Cancel::new();

@@ -49,11 +49,11 @@ pub(crate) fn seed_events(event: SeedEvent) {
         }
         SeedEvent::Retrying { url, reason } => say(format_args!("trying again: {url}: {reason}")),
         SeedEvent::NewerTaken { package, locked, taken } => {
-            say(format_args!("{package}: {taken} instead of {locked}"))
+            say(format_args!("{package}: {taken} instead of {locked}"));
         }
         SeedEvent::StepStarted { step } => say(format_args!("SDK: {step}")),
         SeedEvent::Ready { id } => {
-            say(format_args!("the SDK {} is ready", &id[..12.min(id.len())]))
+            say(format_args!("the SDK {} is ready", &id[..12.min(id.len())]));
         }
         _ => {}
     }
@@ -102,7 +102,7 @@ impl Reporter {
     fn show(&mut self, event: Event) {
         match event {
             Event::Waiting { holder } => {
-                self.line(format_args!("waiting for another build: {holder}"))
+                self.line(format_args!("waiting for another build: {holder}"));
             }
             Event::PlanReady { counts, estimate_seconds } if counts.stale + counts.unknown > 0 => {
                 let (stale, fresh) = (counts.stale + counts.unknown, counts.fresh);

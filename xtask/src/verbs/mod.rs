@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+mod bench;
 mod build_image;
 mod build_packages;
 mod clean;
@@ -8,6 +9,7 @@ mod run;
 mod sdk;
 mod shell;
 mod test;
+mod tidy;
 
 use crate::{
     cli::{Cli, Verb},
@@ -18,7 +20,8 @@ use crate::{
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
     let Cli { global, verb } = cli;
     match verb {
-        Verb::Test(args) => test::run(&args),
+        Verb::Test(args) => test::run(global, args).await,
+        Verb::Tidy => tidy::run(),
         verb => with_context(Context::new(global)?, verb).await,
     }
 }
@@ -33,7 +36,8 @@ async fn with_context(context: Context, verb: Verb) -> anyhow::Result<()> {
         Verb::Run(args) => run::run(&context, &args).await,
         Verb::Shell(args) => shell::run(&context, &args).await,
         Verb::Sdk(args) => sdk::run(&context, &args).await,
+        Verb::Bench(args) => bench::run(&context, &args).await,
         Verb::Clean(args) => clean::run(&context, &args),
-        Verb::Test(_) => Ok(()),
+        Verb::Test(_) | Verb::Tidy => Ok(()),
     }
 }

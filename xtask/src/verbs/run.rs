@@ -1,6 +1,7 @@
 //! `run`: an image in QEMU, with a console, user networking and an ssh port.
 
-use camino::Utf8Path;
+use anyhow::Context as _;
+use camino::{Utf8Path, Utf8PathBuf};
 use slipway_engine::{Access, CancellationToken, Mount, Network, Stdio};
 use slipway_portage::base_spec;
 
@@ -13,24 +14,44 @@ use crate::{
 
 /// Builds the image if it is not there, and boots it. Ctrl-A X ends it.
 pub(crate) async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<()> {
-    let build =
-        BuildImage { image: args.image.clone(), channel: Channel::Alpha, arch: Arch::Amd64 };
-    let image = build_image::build(context, &build).await?;
+    let image = if let Some(disk) = &args.disk {
+        disk.clone()
+    } else {
+        let build =
+            BuildImage { image: args.image.clone(), channel: Channel::Alpha, arch: Arch::Amd64 };
+        build_image::build(context, &build).await?
+    };
+    let format = if image.extension() == Some("qcow2") { "qcow2" } else { "raw" };
+    let image = image.canonicalize_utf8().with_context(|| format!("there is no disk `{image}`"))?;
+    let mut credentials = args.credentials.clone();
+    if let Some(wrong) = credentials.iter().find(|credential| !credential.contains('=')) {
+        anyhow::bail!("`--credential {wrong}` is not of the form NAME=VALUE");
+    }
+    if let Some(path) = &args.ssh_key {
+        let key = fs_err::read_to_string(path)?;
+        credentials.push(format!("ssh.authorized_keys.core={}", key.trim()));
+    }
+    // Without a folder of the user's, the guest starts anew each time, and two guests do not meet.
+    fs_err::create_dir_all(context.cache.join("work"))?;
+    let fresh = tempfile::Builder::new().prefix("run-").tempdir_in(context.cache.join("work"))?;
+    let state = match &args.state {
+        Some(dir) => {
+            fs_err::create_dir_all(dir)?;
+            dir.canonicalize_utf8()?
+        }
+        None => Utf8PathBuf::try_from(fresh.path().to_owned())?,
+    };
+
     let shared = context.shared().await?;
-    let dir = context.cache.join("work/run");
-    fs_err::create_dir_all(&dir)?;
-    let blob = image.canonicalize_utf8()?;
     let mut spec = base_spec(&shared.target, "run");
     spec.argv = ["/bin/bash", "-c", include_str!("run.sh"), "run"].map(str::to_owned).to_vec();
-    let key = args.ssh_key.as_deref().map(fs_err::read_to_string).transpose()?.unwrap_or_default();
-    let format = if image.extension() == Some("qcow2") { "qcow2" } else { "raw" };
     let numbers = [
         args.ssh_port.to_string(),
         args.memory.to_string(),
-        format!("{}G", args.disk),
+        format!("{}G", args.disk_size),
         context.jobs().to_string(),
     ];
-    spec.argv.extend([format.to_owned(), key.trim().to_owned()].into_iter().chain(numbers));
+    spec.argv.extend([format.to_owned()].into_iter().chain(numbers).chain(credentials));
     spec.env.remove("LD_PRELOAD");
     spec.env.insert("TERM".to_owned(), "xterm-256color".to_owned());
     spec.network = Network::Host;
@@ -41,7 +62,7 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<()>
         access,
     };
     spec.mounts =
-        vec![mount(&blob, "/in/disk", Access::ReadOnly), mount(&dir, "/out", Access::ReadWrite)];
+        vec![mount(&image, "/in/disk", Access::ReadOnly), mount(&state, "/out", Access::ReadWrite)];
     report::say(format_args!(
         "the console follows; Ctrl-A X ends it; ssh -p {} core@localhost",
         args.ssh_port

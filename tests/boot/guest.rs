@@ -1,0 +1,102 @@
+//! A booted image, with `core` logged in on its serial console.
+
+use std::process::Command;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use slipway_machine::{BOOT, Machine};
+
+use crate::support::{image, root};
+
+/// What a guest is started with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    /// A raw disk instead of the image.
+    pub(crate) disk: Option<Utf8PathBuf>,
+    /// systemd credentials, `NAME=VALUE`.
+    pub(crate) credentials: Vec<String>,
+}
+
+/// A running guest. Whatever goes wrong ends the test, and shows the end of the console.
+pub(crate) struct Guest {
+    machine: Machine,
+    /// The port of this machine that leads to the guest's sshd.
+    pub(crate) ssh_port: u16,
+}
+
+impl Guest {
+    /// Starts the image with its state in the folder `state`, and the console's log beside it.
+    #[track_caller]
+    pub(crate) fn start(state: &Utf8Path, options: &Options) -> Self {
+        let ssh_port = free_port();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "cargo needs the environment that it was started with"
+        )]
+        let mut command = Command::new(env!("CARGO"));
+        command.args(["xtask", "--engine", "embedded", "run", "--ssh-port", &ssh_port.to_string()]);
+        command.args(["--state", state.as_str(), "--disk"]);
+        command.arg(options.disk.as_deref().unwrap_or_else(|| image()));
+        let console = ["agetty.autologin=core", "login.noauth=yes"].map(str::to_owned);
+        for credential in console.iter().chain(&options.credentials) {
+            command.args(["--credential", credential]);
+        }
+        command.current_dir(root());
+        let log = state.with_extension("console.log");
+        Self { machine: Machine::start(command, &log).unwrap(), ssh_port }
+    }
+
+    /// Starts the image and waits for the prompt.
+    #[track_caller]
+    pub(crate) fn boot(state: &Utf8Path, options: &Options) -> Self {
+        let mut guest = Self::start(state, options);
+        guest.machine.take_shell("core@").unwrap();
+        guest
+    }
+
+    /// Waits for a text on the console.
+    #[track_caller]
+    pub(crate) fn expect(&mut self, text: &str) {
+        self.machine.expect(text, BOOT).unwrap();
+    }
+
+    /// Runs a shell command that must succeed, and gives what it wrote.
+    #[track_caller]
+    pub(crate) fn run(&mut self, command: &str) -> String {
+        self.machine.run(command).unwrap()
+    }
+
+    /// Checks what a shell command writes.
+    #[track_caller]
+    pub(crate) fn check(&mut self, command: &str, expected: &str) {
+        assert_eq!(self.run(command), expected, "{command}");
+    }
+
+    /// Waits until all units that this boot starts have been started, and checks how the system then is.
+    #[track_caller]
+    pub(crate) fn settle(&mut self, expected: &str) {
+        let (_, state) = self.machine.try_run("systemctl is-system-running --wait").unwrap();
+        if state != expected {
+            let failed = self
+                .run("systemctl --failed --plain --no-legend; journalctl -b -p err --no-pager -q");
+            panic!("the system is {state}, not {expected}\n{failed}");
+        }
+    }
+
+    /// Waits for the machine to end by itself.
+    #[track_caller]
+    pub(crate) fn wait_for_end(mut self) {
+        self.machine.wait_for_end().unwrap();
+    }
+
+    /// Turns the machine off.
+    #[track_caller]
+    pub(crate) fn power_off(mut self) {
+        self.machine.send("sudo systemctl poweroff\n").unwrap();
+        self.wait_for_end();
+    }
+}
+
+/// A port that nothing listens on.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}

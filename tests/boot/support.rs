@@ -1,0 +1,41 @@
+//! The image under test, and folders for what a test leaves.
+
+use std::{process::Command, sync::OnceLock};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+/// The repository.
+pub(crate) fn root() -> &'static Utf8Path {
+    static ROOT: OnceLock<Utf8PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize_utf8().unwrap()
+    })
+}
+
+/// The disk of `minimal`, built when it is not there.
+pub(crate) fn image() -> &'static Utf8Path {
+    static IMAGE: OnceLock<Utf8PathBuf> = OnceLock::new();
+    IMAGE.get_or_init(|| {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "cargo needs the environment that it was started with"
+        )]
+        let mut command = Command::new(env!("CARGO"));
+        command.args(["xtask", "--engine", "embedded", "build-image", "--image", "minimal"]);
+        let output =
+            command.current_dir(root()).stderr(std::process::Stdio::inherit()).output().unwrap();
+        assert!(output.status.success(), "the image cannot be built");
+        let path = String::from_utf8(output.stdout).unwrap();
+        Utf8PathBuf::from(path.trim()).canonicalize_utf8().unwrap()
+    })
+}
+
+/// A new folder for a machine; it and the console's log beside it stay, to be looked at, until the next run.
+pub(crate) fn state(name: &str) -> Utf8PathBuf {
+    let dir = Utf8Path::new(env!("CARGO_TARGET_TMPDIR")).join("boot").join(name);
+    if dir.exists() {
+        fs_err::remove_dir_all(&dir).unwrap();
+    }
+    fs_err::create_dir_all(&dir).unwrap();
+    dir
+}

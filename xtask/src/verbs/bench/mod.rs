@@ -1,0 +1,224 @@
+//! `bench`: the numbers of the design, measured.
+
+mod guest;
+mod package;
+mod usage;
+
+use std::{
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use camino::{Utf8Path, Utf8PathBuf};
+use slipway_build::{Kind, NodeStates};
+use slipway_packages_manifest::DiskFormat;
+use walkdir::WalkDir;
+
+use crate::{
+    cli::{BenchArgs, Row},
+    context::Context,
+    report,
+};
+
+/// A line of the table.
+struct Line {
+    what: String,
+    measured: String,
+    goal: &'static str,
+}
+
+impl Line {
+    fn new(what: impl Into<String>, measured: impl Into<String>, goal: &'static str) -> Self {
+        Self { what: what.into(), measured: measured.into(), goal }
+    }
+}
+
+/// Measures the rows that are asked for and prints them as a table.
+pub(crate) async fn run(context: &Context, args: &BenchArgs) -> anyhow::Result<()> {
+    let mut lines = Vec::new();
+    for row in &args.rows {
+        report::say(format_args!("measuring {}", clap_name(*row)));
+        lines.extend(match row {
+            Row::Noop => vec![noop(context, args)?],
+            Row::Leaf => vec![leaf(context, args).await?],
+            Row::Package => package::measure(context, args).await?,
+            Row::Boot => guest::measure(context, args)?,
+            Row::Size => vec![size(context, args).await?],
+            Row::Cold => cold(context, args).await?,
+        });
+    }
+    report::print("| what | measured | goal |\n|---|---|---|");
+    for Line { what, measured, goal } in lines {
+        report::print(format_args!("| {what} | {measured} | {goal} |"));
+    }
+    Ok(())
+}
+
+/// This program again, with the same engine.
+fn itself(context: &Context) -> anyhow::Result<Command> {
+    let exe = std::env::current_exe()?;
+    #[expect(clippy::disallowed_methods, reason = "what is measured is what a user starts")]
+    let mut command = Command::new(exe);
+    if let Some(engine) = context.global.engine {
+        command.args(["--engine", clap_name(engine).as_str()]);
+    }
+    Ok(command)
+}
+
+fn clap_name(value: impl clap::ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+fn timed(command: &mut Command) -> anyhow::Result<Duration> {
+    let begin = Instant::now();
+    let output = command.stdin(Stdio::null()).output()?;
+    let took = begin.elapsed();
+    let err = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(output.status.success(), "{command:?} failed: {err}");
+    Ok(took)
+}
+
+/// The middle one of several measurements, the least and the most.
+fn median(mut seconds: Vec<f64>) -> String {
+    seconds.sort_by(f64::total_cmp);
+    let (first, last) = (seconds[0], seconds[seconds.len() - 1]);
+    let middle = seconds[seconds.len() / 2];
+    format!("{middle:.2} s (median of {}; {first:.2} to {last:.2})", seconds.len())
+}
+
+fn noop(context: &Context, args: &BenchArgs) -> anyhow::Result<Line> {
+    let run = || timed(itself(context)?.args(["build-image", "--image", &args.image]));
+    // What is measured is a second run.
+    run()?;
+    let seconds: Vec<f64> =
+        (0..args.runs).map(|_| run().map(|took| took.as_secs_f64())).collect::<Result<_, _>>()?;
+    Ok(Line::new(
+        format!("no-op `build-image --image {}`, without cargo's own start", args.image),
+        median(seconds),
+        "≤ 0.3 s, no container started",
+    ))
+}
+
+/// What of the repository says what is built.
+const SOURCES: [&str; 3] = ["overlays", "packages-manifest", "sdk/seed"];
+/// A small package that nothing else needs.
+const LEAF: &str = "sys-apps/less";
+
+async fn leaf(context: &Context, args: &BenchArgs) -> anyhow::Result<Line> {
+    let copy = tempfile::tempdir()?;
+    let copy = Utf8Path::from_path(copy.path()).context("the temporary folder is not UTF-8")?;
+    for name in SOURCES {
+        copy_tree(&context.project.root().join(name), &copy.join(name))?;
+    }
+    let dir = copy.join("overlays/slipway").join(LEAF);
+    let mut ebuilds = WalkDir::new(&dir).into_iter().filter_map(Result::ok);
+    let ebuild = ebuilds.find(|entry| entry.path().extension().is_some_and(|e| e == "ebuild"));
+    let ebuild = Utf8PathBuf::try_from(
+        ebuild.with_context(|| format!("`{LEAF}` has no ebuild"))?.into_path(),
+    )?;
+    let text = fs_err::read_to_string(&ebuild)?;
+    let run = || {
+        let mut command = itself(context)?;
+        timed(command.args(["build-image", "--image", &args.image, "--repository", copy.as_str()]))
+    };
+    run()?;
+    let mut seconds = Vec::new();
+    let mut own = Vec::new();
+    for n in 0..args.runs {
+        // A line that changes what is installed, and never the same.
+        let mark = format!("{}-{n}", crate::environment::now());
+        fs_err::write(
+            &ebuild,
+            format!(
+                "{text}\nsrc_install() {{\n\tdefault\n\techo {mark} > \"${{T}}\"/mark\n\tinsinto /usr/share/less\n\tdoins \"${{T}}\"/mark\n}}\n"
+            ),
+        )?;
+        let took = run()?.as_secs_f64();
+        let package = slowest(context, &args.image)
+            .await?
+            .into_iter()
+            .find(|(name, _)| name.starts_with(&format!("package:{LEAF}-")))
+            .with_context(|| format!("`{LEAF}` is not part of {}", args.image))?
+            .1;
+        seconds.push(took - package);
+        own.push(package);
+    }
+    Ok(Line::new(
+        format!(
+            "one-line change in `{LEAF}` → new disk of {}, beyond the package's own build of {:.1} s",
+            args.image,
+            own.iter().sum::<f64>() / own.len() as f64
+        ),
+        median(seconds),
+        "≤ 10 s",
+    ))
+}
+
+/// The actions of an image with the seconds of their last run, the longest first.
+async fn slowest(context: &Context, image: &str) -> anyhow::Result<Vec<(String, f64)>> {
+    let plan = context.image(&context.project.image(image)?, DiskFormat::Raw).await?;
+    let states = NodeStates::of(&context.store);
+    let mut all = Vec::new();
+    for action in plan.graph.iter().filter(|action| action.kind != Kind::Fetch) {
+        if let Some(state) = states.load(&action.id)? {
+            all.push((action.id.to_string(), state.seconds));
+        }
+    }
+    all.sort_by(|a, b| b.1.total_cmp(&a.1));
+    Ok(all)
+}
+
+fn copy_tree(from: &Utf8Path, to: &Utf8Path) -> anyhow::Result<()> {
+    for entry in WalkDir::new(from) {
+        let entry = entry?;
+        let path = to.as_std_path().join(entry.path().strip_prefix(from)?);
+        if entry.file_type().is_dir() {
+            fs_err::create_dir_all(path)?;
+        } else {
+            fs_err::copy(entry.path(), path)?;
+        }
+    }
+    Ok(())
+}
+
+async fn size(context: &Context, args: &BenchArgs) -> anyhow::Result<Line> {
+    let plan = context.image(&context.project.image(&args.image)?, DiskFormat::Raw).await?;
+    let outcome = context.run(&plan.graph, std::slice::from_ref(&plan.nodes.usr)).await?;
+    let digest = outcome.outputs.get(&plan.nodes.usr).and_then(|outputs| outputs.get("usr.erofs"));
+    let path = digest.map(|digest| context.store.blob(digest)).transpose()?.flatten();
+    let bytes = fs_err::metadata(path.context("the build left no `/usr`")?)?.len();
+    Ok(Line::new(
+        format!("`/usr` of {}, compressed", args.image),
+        format!("{:.1} MB", bytes as f64 / 1e6),
+        "≤ 200 MB (production)",
+    ))
+}
+
+async fn cold(context: &Context, args: &BenchArgs) -> anyhow::Result<Vec<Line>> {
+    let fresh = tempfile::Builder::new().prefix("bench-cold-").tempdir_in(&context.cache)?;
+    let cache = Utf8PathBuf::try_from(fresh.path().to_owned())?;
+    let usage = usage::Usage::begin()?;
+    let took = timed(
+        itself(context)?.args(["build-image", "--image", &args.image]).env("SLIPWAY_CACHE", &cache),
+    )?;
+    let (busy, both) = usage.end()?;
+    let context = Context::at(cache, context.global.clone())?;
+    let slow: Vec<String> = slowest(&context, &args.image)
+        .await?
+        .into_iter()
+        .take(10)
+        .map(|(name, seconds)| format!("{name} {seconds:.0} s"))
+        .collect();
+    let minutes = took.as_secs_f64() / 60.0;
+    Ok(vec![
+        Line::new(
+            format!("cold `build-image --image {}`, SDK and all sources downloaded", args.image),
+            format!("{minutes:.1} min (one run)"),
+            "≤ 45 min (minimal, 2 cores)",
+        ),
+        Line::new("cores busy during that build", format!("{busy:.0} %"), "≥ 90 %"),
+        Line::new("share of its seconds in which all cores were busy", format!("{both:.0} %"), "–"),
+        Line::new("its ten slowest actions", slow.join(", "), "–"),
+    ])
+}

@@ -1,0 +1,56 @@
+//! `test`: the project's tests.
+
+mod reproducible;
+
+use std::process::Command;
+
+use crate::{
+    cli::{CargoArgs, Global, Suite, TestArgs},
+    environment,
+};
+
+/// Runs a suite, or those that a change must pass.
+pub(crate) async fn run(global: Global, args: TestArgs) -> anyhow::Result<()> {
+    match args.suite {
+        None => {
+            units(&CargoArgs::default())?;
+            boot(&CargoArgs::default())
+        }
+        Some(Suite::Units(args)) => units(&args),
+        Some(Suite::Boot(args)) => boot(&args),
+        Some(Suite::Reproducible(args)) => reproducible::run(global, &args).await,
+    }
+}
+
+fn units(args: &CargoArgs) -> anyhow::Result<()> {
+    let all = ["--workspace".to_owned()];
+    cargo_test(if args.args.is_empty() { &all } else { &args.args })
+}
+
+fn boot(args: &CargoArgs) -> anyhow::Result<()> {
+    // One machine after the other: each takes all the cores that there are to emulate it.
+    let mut all = ["-p", "slipway-tests", "--test", "boot"].map(str::to_owned).to_vec();
+    if args.args.is_empty() {
+        all.extend(["--", "--test-threads=1"].map(str::to_owned));
+    }
+    all.extend_from_slice(&args.args);
+    cargo_test(&all)
+}
+
+fn cargo_test(args: &[String]) -> anyhow::Result<()> {
+    let args: Vec<&str> =
+        ["test", "--locked"].into_iter().chain(args.iter().map(String::as_str)).collect();
+    cargo(&args, "the tests failed")
+}
+
+/// Runs cargo, and fails with `failure` if it does.
+pub(crate) fn cargo(args: &[&str], failure: &str) -> anyhow::Result<()> {
+    let cargo = environment::get("CARGO").unwrap_or_else(|| "cargo".to_owned());
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "cargo needs the environment that it was started with"
+    )]
+    let mut command = Command::new(cargo);
+    anyhow::ensure!(command.args(args).status()?.success(), "{failure}");
+    Ok(())
+}
