@@ -20,7 +20,7 @@ pub enum Place {
     Member(String),
     /// What follows a cpio archive in the same file: an initrd is several, one after the other.
     Rest,
-    /// A section of an ELF file.
+    /// A section of an ELF or PE file.
     Section(String),
     /// The header of a GPT.
     PartitionTable,

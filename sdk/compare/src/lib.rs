@@ -4,7 +4,7 @@
 //!
 //! - [`compare`] answers with a [`Difference`]: the way to it through what is inside of what, each step a [`Place`], and [`What`]
 //!   differs there.
-//! - What is inside of a file is told by its content, not by its name (`format`): zstd, tar, cpio, ELF and GPT are taken apart,
+//! - What is inside of a file is told by its content, not by its name (`format`): zstd, tar, cpio, ELF, PE and GPT are taken apart,
 //!   again and again. All else, and all that is damaged, is compared byte by byte.
 //! - Bytes stay in their file (`content`): a disk of many GiB is never in memory.
 

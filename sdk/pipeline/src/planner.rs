@@ -263,7 +263,7 @@ impl Planner<'_> {
         let roots: Result<Vec<&Cpv>, _> =
             image.packages.iter().map(Atom::as_str).map(|atom| self.chosen(image, atom)).collect();
         let mut inputs = BTreeMap::new();
-        for cpv in self.resolution.runtime_closure(roots?) {
+        for cpv in self.resolution.installed(roots?) {
             inputs.insert(
                 format!("{PACKAGE}{cpv}"),
                 Input::Output { node: package_node(&cpv)?, output: "image".to_owned() },

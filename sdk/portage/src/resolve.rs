@@ -99,15 +99,24 @@ impl Resolution {
     pub fn sysroot_of(&self, package: &Package) -> BTreeSet<Cpv> {
         let mut wanted: Vec<&Cpv> = package.edges.depend.iter().collect();
         if !package.implicit {
-            wanted.extend(self.packages.values().filter(|p| p.implicit).map(|p| &p.cpv));
+            wanted.extend(self.implicit());
         }
         let mut sysroot = self.runtime_closure(wanted);
         sysroot.remove(&package.cpv);
         sysroot
     }
 
-    /// The given packages with everything that they need to run.
-    pub fn runtime_closure<'a>(
+    /// The given packages with everything that they need to run, what every package may use among it.
+    pub fn installed<'a>(&'a self, roots: impl IntoIterator<Item = &'a Cpv>) -> BTreeSet<Cpv> {
+        self.runtime_closure(roots.into_iter().chain(self.implicit()))
+    }
+
+    fn implicit(&self) -> impl Iterator<Item = &Cpv> {
+        self.packages.values().filter(|package| package.implicit).map(|package| &package.cpv)
+    }
+
+    /// The given packages with everything that they name as needed to run.
+    fn runtime_closure<'a>(
         &'a self,
         roots: impl IntoIterator<Item = &'a Cpv>,
     ) -> BTreeSet<Cpv> {
@@ -168,9 +177,12 @@ mod tests {
     #[test]
     fn an_image_holds_what_runs() {
         let resolution = resolution();
-        let closure = resolution.runtime_closure(resolution.requested("a/curl"));
+        let closure = resolution.installed(resolution.requested("a/curl"));
         let names: Vec<_> = closure.iter().map(ToString::to_string).collect();
-        assert_eq!(names, ["a/certs-1", "a/curl-1", "a/ssl-1", "a/zlib-1"]);
+        assert_eq!(
+            names,
+            ["a/certs-1", "a/curl-1", "a/headers-1", "a/libc-1", "a/ssl-1", "a/zlib-1"]
+        );
     }
 
     #[test]

@@ -18,9 +18,6 @@ DEPEND="
 RDEPEND="${DEPEND}"
 
 src_configure() {
-	# What it asks systemd's pkg-config file for are places on the target, not in the sysroot.
-	export PKG_CONFIG_SYSTEMD_SYSTEMDSYSTEMUNITDIR=/usr/lib/systemd/system PKG_CONFIG_SYSTEMD_SYSTEMDUSERUNITDIR=/usr/lib/systemd/user
-	export PKG_CONFIG_SYSTEMD_CATALOGDIR=/usr/lib/systemd/catalog
 	local EMESONARGS=(
 		-Dapparmor=false
 		-Daudit=false
@@ -36,6 +33,10 @@ src_configure() {
 
 src_install() {
 	meson_src_install --skip-subprojects
+	# The folders of units, which pkg-config names as they are during the build.
+	mkdir -p "${ED}"/usr/lib || die
+	mv "${ED}"/sysroot/usr/lib/* "${ED}"/usr/lib/ || die
+	rm -r "${ED}"/sysroot || die
 	local scope
 	for scope in system user; do
 		insinto /usr/lib/systemd/${scope}

@@ -1,8 +1,9 @@
 //! What is inside of a content, and how that is found.
 
 mod cpio;
-mod elf;
+
 mod gpt;
+mod object;
 mod tar;
 
 use std::io;
@@ -28,16 +29,17 @@ pub(crate) struct Item {
 pub(crate) enum Format {
     Zstd,
     Cpio,
-    Elf,
+    Object,
     Tar,
     Gpt,
 }
 
-const MAGICS: [(usize, &[u8], Format); 6] = [
+const MAGICS: [(usize, &[u8], Format); 7] = [
     (0, b"\x28\xb5\x2f\xfd", Format::Zstd),
     (0, b"070701", Format::Cpio),
     (0, b"070702", Format::Cpio),
-    (0, b"\x7fELF", Format::Elf),
+    (0, b"\x7fELF", Format::Object),
+    (0, b"MZ", Format::Object),
     (257, b"ustar", Format::Tar),
     (512, b"EFI PART", Format::Gpt),
 ];
@@ -55,7 +57,7 @@ impl Format {
         match self {
             Self::Zstd => decompress(content),
             Self::Cpio => cpio::list(content),
-            Self::Elf => elf::list(content),
+            Self::Object => object::list(content),
             Self::Tar => tar::list(content),
             Self::Gpt => gpt::list(content),
         }

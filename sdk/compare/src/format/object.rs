@@ -1,8 +1,8 @@
-//! ELF files: their sections.
+//! Programs and libraries (ELF), kernels and UKIs (PE): their sections.
 
 use std::io;
 
-use object::{Object as _, ObjectSection as _};
+use ::object::{Object as _, ObjectSection as _};
 
 use super::Item;
 use crate::{
@@ -19,7 +19,7 @@ pub(super) fn list(content: &Content) -> io::Result<Vec<Item>> {
         return Err(malformed());
     }
     let bytes = content.excerpt(0, content.len() as usize)?;
-    let file = object::File::parse(bytes.as_slice()).map_err(|_| malformed())?;
+    let file = ::object::File::parse(bytes.as_slice()).map_err(|_| malformed())?;
     let (mut items, mut places) = (Vec::new(), Vec::new());
     for section in file.sections() {
         let name = section.name_bytes().map_err(|_| malformed())?;
