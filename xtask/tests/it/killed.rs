@@ -1,0 +1,82 @@
+//! Power loss in the middle of a build, simulated by killing it.
+
+use std::{
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+/// Small packages that need no compiler, so that most of the time goes into what is tested: fetching, storing, recording.
+const PACKAGES: [&str; 3] =
+    ["slipway-base/baselayout", "sys-libs/timezone-data", "app-misc/ca-certificates"];
+/// How often the build is killed before it may end.
+const KILLS: u64 = 12;
+
+fn xtask(cache: &Utf8Path, args: &[&str]) -> Command {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the program finds the mirror and its home in the environment"
+    )]
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.args(["--engine", "embedded"]).args(args).env("SLIPWAY_CACHE", cache);
+    command
+}
+
+fn output(mut command: Command) -> String {
+    let output = command.output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{err}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A cache that shares nothing with others but the SDK.
+fn cache(sdk: &Utf8Path) -> (tempfile::TempDir, Utf8PathBuf) {
+    let dir = tempfile::Builder::new().tempdir_in("/var/tmp").unwrap();
+    let path = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
+    fs_err::os::unix::fs::symlink(sdk, path.join("sdk")).unwrap();
+    (dir, path)
+}
+
+/// The digests of the binary packages, which are the names of their files.
+fn digests(printed: &str) -> Vec<&str> {
+    printed.lines().map(|line| line.rsplit('/').next().unwrap()).collect()
+}
+
+#[test]
+fn a_build_that_is_killed_at_any_time_goes_on_to_the_same_bits() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    #[expect(clippy::disallowed_methods, reason = "finds the user's own cache, for the SDK in it")]
+    let mut sdk = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    sdk.args(["--engine", "embedded", "sdk", "path"]);
+    let sdk = output(sdk);
+    let sdk = Utf8Path::new(sdk.trim()).parent().unwrap().parent().unwrap();
+    let build = [&["build-packages"][..], &PACKAGES].concat();
+
+    let (_kept, undisturbed) = cache(sdk);
+    let expected = output(xtask(&undisturbed, &build));
+    assert_eq!(digests(&expected).len(), PACKAGES.len(), "{expected}");
+
+    let (_kept, killed) = cache(sdk);
+    let mut ended = 0;
+    for kill in 0..KILLS {
+        let mut command = xtask(&killed, &build);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // Later each time, at odd moments: a build that gets further is killed further on.
+        std::thread::sleep(Duration::from_millis(137 + kill * 411));
+        child.kill().unwrap();
+        ended += u64::from(child.wait().unwrap().success());
+    }
+    assert!(ended < KILLS / 2, "most builds ended before they were killed, so nothing was tested");
+    let got = output(xtask(&killed, &build));
+    assert_eq!(digests(&got), digests(&expected));
+
+    // Nothing half-written stays.
+    for dir in ["scratch", "store/tmp"] {
+        let left: Vec<_> =
+            fs_err::read_dir(killed.join(dir)).unwrap().map(|e| e.unwrap().path()).collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}

@@ -1,0 +1,3 @@
+//! The command line as a program: what happens when it is killed.
+
+mod killed;
