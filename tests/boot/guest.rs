@@ -42,7 +42,7 @@ impl Guest {
         }
         command.current_dir(root());
         let log = state.with_extension("console.log");
-        Self { machine: Machine::start(command, &log).unwrap(), ssh_port }
+        Self { machine: Machine::start(&command, &log).unwrap(), ssh_port }
     }
 
     /// Starts the image and waits for the prompt.

@@ -32,12 +32,13 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Starts a machine whose console is the input and output of `command`; everything that it shows is written to `log` too.
+    /// Starts a machine whose console is the terminal of `command`; everything that it shows is written to `log` too.
     ///
     /// # Errors
     /// When the command cannot be started, or the log cannot be written.
-    pub fn start(mut command: Command, log: &Utf8Path) -> Result<Self, MachineError> {
+    pub fn start(command: &Command, log: &Utf8Path) -> Result<Self, MachineError> {
         let console = Console::new(log)?;
+        let mut command = in_terminal(command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|source| MachineError::Start { source })?;
         let missing = || MachineError::Start { source: std::io::ErrorKind::BrokenPipe.into() };
@@ -150,6 +151,26 @@ impl Machine {
     }
 }
 
+/// The command in a pseudo-terminal of its own: script(1) is essential on Debian, and what it starts ends with it.
+fn in_terminal(command: &Command) -> Command {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words = words.map(|word| format!("'{}'", word.to_string_lossy().replace('\'', r"'\''")));
+    #[expect(clippy::disallowed_methods, reason = "the caller has set environment and directory")]
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--flush", "--return", "--command"]);
+    script.arg(words.collect::<Vec<_>>().join(" ")).arg("/dev/null");
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => script.env(name, value),
+            None => script.env_remove(name),
+        };
+    }
+    if let Some(dir) = command.get_current_dir() {
+        script.current_dir(dir);
+    }
+    script
+}
+
 impl Drop for Machine {
     fn drop(&mut self) {
         // The starting program takes what it started with it.
@@ -165,11 +186,12 @@ mod tests {
     fn shell(dir: &tempfile::TempDir) -> Machine {
         #[expect(clippy::disallowed_methods, reason = "a shell stands in for a machine's console")]
         let mut command = Command::new("bash");
-        command.args(["--norc", "-i"]).env("PS1", "core@here$ ").stderr(Stdio::null());
-        // A shell shows its prompt on standard error, so this one is asked for it.
+        let rc = dir.path().join("rc");
+        fs_err::write(&rc, "PS1='core@here$ '\n").unwrap();
+        command.arg("--rcfile").arg(rc).arg("-i");
         let mut machine =
-            Machine::start(command, Utf8Path::from_path(&dir.path().join("log")).unwrap()).unwrap();
-        machine.send("echo \"$PS1\"\n").unwrap();
+            Machine::start(&command, Utf8Path::from_path(&dir.path().join("log")).unwrap())
+                .unwrap();
         machine.take_shell("core@").unwrap();
         machine
     }

@@ -116,10 +116,7 @@ impl Resolution {
     }
 
     /// The given packages with everything that they name as needed to run.
-    fn runtime_closure<'a>(
-        &'a self,
-        roots: impl IntoIterator<Item = &'a Cpv>,
-    ) -> BTreeSet<Cpv> {
+    fn runtime_closure<'a>(&'a self, roots: impl IntoIterator<Item = &'a Cpv>) -> BTreeSet<Cpv> {
         let mut found = BTreeSet::new();
         let mut queue: Vec<&Cpv> = roots.into_iter().collect();
         while let Some(cpv) = queue.pop() {

@@ -19,7 +19,7 @@ pub(super) fn measure(context: &Context, args: &BenchArgs) -> anyhow::Result<Vec
         command.args(["run", "--image", &args.image, "--ssh-port", "0", "--state"]);
         command.arg(dir.path().join(n.to_string()));
         command.args(["--credential", "agetty.autologin=core", "--credential", "login.noauth=yes"]);
-        let mut machine = Machine::start(command, log)?;
+        let mut machine = Machine::start(&command, log)?;
         let begin = Instant::now();
         machine.take_shell("core@")?;
         let all = begin.elapsed().as_secs_f64();
