@@ -49,7 +49,7 @@ impl Guest {
     #[track_caller]
     pub(crate) fn boot(state: &Utf8Path, options: &Options) -> Self {
         let mut guest = Self::start(state, options);
-        guest.machine.take_shell("core@").unwrap();
+        guest.machine.take_shell("core@localhost ~").unwrap();
         guest
     }
 

@@ -103,8 +103,9 @@ impl Machine {
     pub fn try_run(&mut self, command: &str) -> Result<(i32, String), MachineError> {
         self.commands += 1;
         let n = self.commands;
-        // The shell puts the markers together, so that no echo of this line looks like one.
-        self.send(&format!("echo BEGIN''-{n}-; {command}\necho END''-{n}-$?-\n"))?;
+        // The shell puts the markers together, so that no echo of this line looks like one. It is one line, because a command
+        // such as sudo reads what else is typed.
+        self.send(&format!("echo BEGIN''-{n}-; {command}; echo END''-{n}-$?-\n"))?;
         self.expect(&format!("BEGIN-{n}-"), COMMAND)?;
         let begin = self.console.position();
         let end = format!("END-{n}-");

@@ -77,6 +77,11 @@ def describe(portdb, root, package, chosen, implicit):
 def main():
     config = load_emerge_config()
     target = config.target_config
+    # What is provided are tools of the build machine; a package of the target that has the name of one is still to be built.
+    built = config.trees[target.root]["porttree"].dbapi.cp_all()
+    for settings in (target.settings, config.trees[target.root]["vartree"].settings):
+        for name in set(built) & set(settings.pprovideddict):
+            del settings.pprovideddict[name]
     opts = {"--pretend": True, "--quiet": True, "--root-deps": True, "--with-bdeps": "n", "--color": "n"}
     atoms = sys.argv[1:]
     implicit = sorted({portage.dep.Atom(atom.lstrip("*")).cp for atom in target.settings.packages})

@@ -18,7 +18,7 @@ KEYWORDS="amd64"
 DEPEND="sys-apps/util-linux"
 RDEPEND="${DEPEND}"
 # Fixes of the maintenance branch for what is built here.
-DEBIAN_PATCHES=( 0001-e2fsck-* 0003-libext2fs-* 0013-mke2fs-* 0016-mke2fs-* 0021-libext2fs-* 0022-libext2fs-* )
+DEBIAN_PATCHES=( '0001-e2fsck-*' '0003-libext2fs-*' '0013-mke2fs-*' '0016-mke2fs-*' '0021-libext2fs-*' '0022-libext2fs-*' )
 
 src_configure() {
 	export BUILD_CC
@@ -45,7 +45,8 @@ src_compile() {
 }
 
 src_install() {
-	emake DESTDIR="${D}" root_sbindir=/usr/bin root_libdir=/usr/lib install install-libs
+	# Side by side, the two targets write the same files.
+	emake -j1 DESTDIR="${D}" root_sbindir=/usr/bin root_libdir=/usr/lib install install-libs
 	find "${ED}" -name '*.a' -delete || die
 	rm -rf "${ED}"/usr/bin/{compile_et,mk_cmds,e2scrub,e2scrub_all,mklost+found,filefrag.static} "${ED}"/usr/lib/e2fsprogs \
 		"${ED}"/usr/share/{et,ss,locale} || die

@@ -10,7 +10,7 @@ S="${WORKDIR}/linux-${PV}"
 LICENSE="GPL-2-with-linux-syscall-note"
 SLOT="0"
 KEYWORDS="amd64"
-BDEPEND="net-misc/rsync"
+# Beside make: rsync, of the build machine. It is not named, because a package of the target has that name.
 
 src_unpack() {
 	# The headers are a small part of a large tarball.

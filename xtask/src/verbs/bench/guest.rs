@@ -21,7 +21,7 @@ pub(super) fn measure(context: &Context, args: &BenchArgs) -> anyhow::Result<Vec
         command.args(["--credential", "agetty.autologin=core", "--credential", "login.noauth=yes"]);
         let mut machine = Machine::start(&command, log)?;
         let begin = Instant::now();
-        machine.take_shell("core@")?;
+        machine.take_shell("core@localhost ~")?;
         let all = begin.elapsed().as_secs_f64();
         machine.run("until systemctl is-active --quiet multi-user.target; do sleep 1; done")?;
         let reached = machine
