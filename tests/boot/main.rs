@@ -9,7 +9,7 @@ use std::{io::Read as _, net::TcpStream, time::Duration};
 use guest::{Guest, Options};
 use support::{image, state};
 
-const ESP: &str = "sudo sh -c 'ls $(bootctl -p)/EFI/Linux'";
+const ESP: &str = "sudo sh -c 'ls -1 $(bootctl -p)/EFI/Linux'";
 
 #[test]
 fn a_machine_comes_up_whole() {
@@ -42,7 +42,7 @@ fn a_machine_comes_up_whole() {
     guest.power_off();
     let mut guest = Guest::boot(&state, &Options::default());
     guest.settle("running");
-    guest.check("cat /etc/machine-id; ls /etc/x /var/x", &format!("{id}\n/etc/x\n/var/x"));
+    guest.check("cat /etc/machine-id; ls -1 /etc/x /var/x", &format!("{id}\n/etc/x\n/var/x"));
     guest.power_off();
 }
 
