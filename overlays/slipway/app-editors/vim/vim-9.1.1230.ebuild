@@ -84,8 +84,9 @@ src_install() {
 		[[ -f ${runtime}/syntax/${name}.vim ]] || { ewarn "no syntax file for ${name}"; continue; }
 		cp "${runtime}/syntax/${name}.vim" "${syntax}/" || die
 	done
-	rm -r "${runtime}"/{compiler,doc,ftplugin,indent,keymap,lang,macros,pack,print,spell,syntax,tools,tutor} || die
+	rm -rf "${runtime}"/{compiler,doc,ftplugin,indent,keymap,lang,macros,pack,print,spell,syntax,tools,tutor} || die
 	rm -rf "${runtime}"/{import,autoload/{rust,zip,tar,vimball,netrw}*} "${runtime}"/plugin/{getscript,gzip,logiPat,netrw,rrhelper,spellfile,tar,tohtml,vimball,zip}*.vim || die
+	rm -rf "${runtime}"/colors/{lists,tools} || die
 	find "${runtime}"/colors -mindepth 1 ! -name default.vim ! -name desert.vim ! -name README.txt -delete || die
 	cp -r "${syntax}" "${runtime}/syntax" || die
 	rm -f "${ED}"/usr/bin/{ex,rview,rvim,view,vimdiff,vimtutor,gvim*,gview*,rgvi*,evi*} || die

@@ -28,6 +28,11 @@ BDEPEND="
 DEBIAN_PATCHES=( disable_reconfigure_req.diff '2026-05-20/*' 'CVE-*' )
 
 src_configure() {
+	# The tarball comes without the bundled libraries, but configure goes through their folders.
+	mkdir -p popt zlib || die
+	touch popt/dummy.in zlib/dummy.in || die
+	# Patches touch configure.ac; what is generated from it is as they want it.
+	touch aclocal.m4 config.h.in configure.sh proto.h proto.h-tstamp || die
 	export rsync_cv_HAVE_SOCKETPAIR=yes rsync_cv_chown_modifies_symlink=yes rsync_cv_HAVE_SECURE_MKSTEMP=yes
 	export rsync_cv_can_hardlink_special=yes rsync_cv_can_hardlink_symlink=yes
 	econf \

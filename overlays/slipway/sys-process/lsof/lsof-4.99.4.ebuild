@@ -21,6 +21,10 @@ src_prepare() {
 }
 
 src_configure() {
+	# The manual, which is not installed, is put together with a tool of groff's.
+	mkdir "${T}"/bin || die
+	ln -s /usr/bin/cat "${T}"/bin/soelim || die
+	export PATH="${T}/bin:${PATH}"
 	# What the program tells about its build.
 	export LSOF_CCDATE=none LSOF_HOST=none LSOF_LOGNAME=none LSOF_SYSINFO=none LSOF_USER=none SOURCE_DATE_EPOCH
 	econf --disable-liblsof --without-libtirpc --without-selinux
