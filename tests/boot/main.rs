@@ -1,5 +1,7 @@
 //! What a booted image promises, in QEMU with OVMF. Run by `cargo xtask test`; it needs the image, so plain `cargo test` leaves it out.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests may unwrap as the tests do")]
+
 mod disk;
 mod guest;
 mod support;

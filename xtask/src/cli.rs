@@ -15,7 +15,7 @@ pub(crate) struct Cli {
 /// Options of every verb.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Global {
-    /// Run containers with this engine [default: Docker if its socket answers, else embedded]
+    /// Run containers with this engine [default: embedded for root, else Docker]
     #[arg(long, global = true, value_enum)]
     pub(crate) engine: Option<EngineChoice>,
     /// Take Debian packages and sources from this mirror [default: the first one of APT's configuration]
@@ -207,7 +207,7 @@ pub(crate) struct Reproducible {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct BenchArgs {
     /// What to measure
-    #[arg(value_enum, default_values_t = [Row::Noop, Row::Leaf, Row::Package, Row::Boot, Row::Size])]
+    #[arg(value_enum, default_values_t = [Row::Noop, Row::Leaf, Row::Boot, Row::Size])]
     pub(crate) rows: Vec<Row>,
     /// The image
     #[arg(long, default_value = "minimal")]
@@ -223,8 +223,6 @@ pub(crate) enum Row {
     Noop,
     /// From a change in a small package to a new disk
     Leaf,
-    /// What is added to the bare build of a package
-    Package,
     /// Boot time and memory of a guest
     Boot,
     /// The compressed size of `/usr`

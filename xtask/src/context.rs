@@ -1,6 +1,6 @@
 //! What verbs start from: the repository, the store, the SDK and a resolved set of packages.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -204,27 +204,13 @@ impl Context {
         graph: &Arc<Graph>,
         wanted: &[NodeId],
     ) -> anyhow::Result<Outcome> {
-        self.run_forced(graph, wanted, Default::default()).await
-    }
-
-    /// Runs an action even if it is fresh.
-    pub(crate) async fn force(&self, graph: &Arc<Graph>, node: &NodeId) -> anyhow::Result<Outcome> {
-        self.run_forced(graph, std::slice::from_ref(node), [node.clone()].into()).await
-    }
-
-    async fn run_forced(
-        &self,
-        graph: &Arc<Graph>,
-        wanted: &[NodeId],
-        force: BTreeSet<NodeId>,
-    ) -> anyhow::Result<Outcome> {
         let options = RunOptions {
             // One more than cores: while one package configures, which is serial, the others compile.
             slots: self.jobs() + 1,
             fetches: 4,
             memory_bytes: memory(),
             keep_going: self.global.keep_going,
-            force,
+            force: Default::default(),
             unix_time: environment::now(),
         };
         let cancel = slipway_build::Cancel::new();

@@ -99,7 +99,7 @@ pub struct Kept {
 /// Which engine to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// Docker if its socket answers, else embedded.
+    /// Embedded for root, else Docker. Root needs no daemon.
     Auto,
     /// Docker or an error.
     Docker,
@@ -121,11 +121,13 @@ pub async fn auto(choice: Choice, config: AutoConfig) -> Result<Arc<dyn Engine>,
     match choice {
         Choice::Docker => Ok(Arc::new(Docker::connect(config.docker).await?)),
         Choice::Embedded => Ok(Arc::new(Embedded::new(config.embedded)?)),
-        Choice::Auto => match Docker::connect(config.docker).await {
-            Ok(docker) => Ok(Arc::new(docker)),
-            Err(EngineError::DockerUnreachable { .. }) => {
-                Ok(Arc::new(Embedded::new(config.embedded)?))
-            }
+        Choice::Auto => match Embedded::new(config.embedded) {
+            Ok(embedded) => Ok(Arc::new(embedded)),
+            Err(not_root @ EngineError::NotRoot) => match Docker::connect(config.docker).await {
+                Ok(docker) => Ok(Arc::new(docker)),
+                Err(EngineError::DockerUnreachable { .. }) => Err(not_root),
+                Err(error) => Err(error),
+            },
             Err(error) => Err(error),
         },
     }

@@ -1,3 +1,5 @@
 //! The command line as a program: what happens when it is killed.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests may unwrap as the tests do")]
+
 mod killed;

@@ -1,7 +1,6 @@
 //! `bench`: the numbers of the design, measured.
 
 mod guest;
-mod package;
 mod usage;
 
 use std::{
@@ -42,7 +41,6 @@ pub(crate) async fn run(context: &Context, args: &BenchArgs) -> anyhow::Result<(
         lines.extend(match row {
             Row::Noop => vec![noop(context, args)?],
             Row::Leaf => vec![leaf(context, args).await?],
-            Row::Package => package::measure(context, args).await?,
             Row::Boot => guest::measure(context, args)?,
             Row::Size => vec![size(context, args).await?],
             Row::Cold => cold(context, args).await?,

@@ -62,7 +62,7 @@ async fn build(
     Ok((graph, wanted))
 }
 
-/// Names every action whose outputs differ though those of its inputs do not, and where the first of them differs.
+/// Names every output that differs, and where the first one does.
 fn compare(
     first: &Context,
     second: &Context,
