@@ -50,7 +50,7 @@ fn host_config(spec: &ContainerSpec, extra: &[Mount]) -> HostConfig {
     let owned =
         |list: &[&str]| Some(list.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>());
     HostConfig {
-        init: Some(true),
+        init: Some(!covers_init(&spec.mounts)),
         mounts: Some(extra.iter().chain(&spec.mounts).map(mount).collect()),
         network_mode: Some(network.to_owned()),
         ipc_mode: Some("private".to_owned()),
@@ -70,6 +70,12 @@ fn host_config(spec: &ContainerSpec, extra: &[Mount]) -> HostConfig {
         }),
         ..HostConfig::default()
     }
+}
+
+/// Whether a mount lies over the place where the daemon puts its own first process (`/sbin/docker-init`, `/sbin` being a link
+/// into `/usr` on most systems). Then it would not be found, or would leave its mount point in the caller's files.
+fn covers_init(mounts: &[Mount]) -> bool {
+    mounts.iter().any(|mount| matches!(mount.target.as_str(), "/" | "/usr" | "/usr/sbin" | "/sbin"))
 }
 
 fn ulimit(name: &str, value: i64) -> ResourcesUlimits {
