@@ -53,6 +53,8 @@ impl RunInRoot for EngineInRoot {
             if step.network {
                 mounts.extend(name_resolution(root)?);
             }
+            // One place, one mount: Docker refuses a second.
+            mounts.retain(|mount| step.mounts.iter().all(|given| given.target != mount.target));
             for mount in &step.mounts {
                 mounts.push(Mount {
                     source: mount.source.clone(),
