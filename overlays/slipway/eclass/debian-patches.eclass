@@ -23,6 +23,7 @@ _DEBIAN_PATCHES_ECLASS=1
 debian-patches_apply() {
 	local series=${WORKDIR}/debian/patches/series pattern name rest
 	local -A hit=()
+	[[ ${#DEBIAN_PATCHES[@]} -gt 0 ]] || die "DEBIAN_PATCHES selects no patch; quote its patterns, or do not inherit ${ECLASS}"
 	[[ -f ${series} ]] || die "no ${series}: is Debian's tarball in SRC_URI?"
 	while read -r name rest; do
 		[[ -z ${name} || ${name} == '#'* ]] && continue
