@@ -18,6 +18,8 @@ pub fn kernel_command_line() -> String {
         "panic=10",
         "rw",
         "systemd.firstboot=off",
+        // Warnings and worse; the journal has everything.
+        "loglevel=4",
         "console=tty0",
         "console=ttyS0,115200n8",
     ]

@@ -129,21 +129,21 @@ src_configure() {
 		-Dnss-mymachines=enabled
 		-Dnss-resolve=enabled
 		-Dnss-systemd=true
-		-Doomd=true
-		-Dportabled=true
+		-Doomd=false
+		-Dportabled=false
 		-Dpstore=true
 		-Drandomseed=true
 		-Drepart=enabled
 		-Dresolve=true
 		-Dsysext=true
-		-Dsysupdate=enabled
+		-Dsysupdate=disabled
 		-Dsysupdated=disabled
 		-Dsysusers=true
 		-Dtimedated=true
 		-Dtimesyncd=true
 		-Dtmpfiles=true
 		-Dtpm=true
-		-Duserdb=true
+		-Duserdb=false
 		-Dbacklight=false
 		-Dgshadow=true
 		-Dhwdb=false
@@ -203,6 +203,15 @@ src_install() {
 	rm -rf "${ED}"/usr/share/factory "${ED}"/usr/share/doc "${ED}"/usr/share/polkit-1 "${ED}"/usr/share/mime \
 		"${ED}"/etc "${ED}"/var || die
 
+	# The catalogue of messages would be compiled at each machine's first boot, while everything waits for it.
+	# `journalctl --update-catalog` does it for whoever reads explanations.
+	rm "${ED}"/usr/lib/systemd/system/sysinit.target.wants/systemd-journal-catalog-update.service || die
+	# These modules are built into the kernel. Asking for them starts a program each, before anything else can go on.
+	local module
+	for module in configfs dm_mod drm efi_pstore fuse loop; do
+		dosym /dev/null "/usr/lib/systemd/system/modprobe@${module}.service"
+	done
+
 	# /etc may be empty at each boot. What has to run is not left to presets.
 	local units=/usr/lib/systemd/system unit
 	for unit in {machines,remote-cryptsetup,remote-fs}.target systemd-networkd.service; do
@@ -211,9 +220,7 @@ src_install() {
 	for unit in systemd-{confext,network-generator,pstore,resolved,sysext,timesyncd}.service; do
 		dosym ../${unit} ${units}/sysinit.target.wants/${unit}
 	done
-	for unit in systemd-{networkd,userdbd}.socket; do
-		dosym ../${unit} ${units}/sockets.target.wants/${unit}
-	done
+	dosym ../systemd-networkd.socket ${units}/sockets.target.wants/systemd-networkd.socket
 	dosym ../systemd-networkd-wait-online.service ${units}/network-online.target.wants/systemd-networkd-wait-online.service
 	dosym ../getty@.service ${units}/getty.target.wants/getty@tty1.service
 	for unit in network:network1 resolve:resolve1 timesync:timesync1; do

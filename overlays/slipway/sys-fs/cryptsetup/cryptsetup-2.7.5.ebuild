@@ -35,3 +35,10 @@ src_configure() {
 	)
 	meson_src_configure
 }
+
+src_install() {
+	meson_src_install
+	# Its own file has the mode as a decimal number, which systemd-tmpfiles refuses.
+	insinto /usr/lib/tmpfiles.d
+	newins - cryptsetup.conf <<< "d /run/cryptsetup 0700 root root -"
+}
