@@ -10,9 +10,10 @@ for credential; do
     value=$(printf %s "${credential#*=}" | base64 -w0)
     credentials+=(-smbios "type=11,value=io.systemd.credential.binary:${credential%%=*}=$value")
 done
-exec qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu max -smp "$cores" -m "$memory" -nographic -no-reboot \
+exec qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu max -smp "$cores" -m "$memory" -no-reboot \
+    -nodefaults -display none -serial mon:stdio \
     -drive if=pflash,format=raw,unit=0,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd \
     -drive if=pflash,format=raw,unit=1,file=/out/vars.fd \
-    -drive if=virtio,format=qcow2,file=/out/disk.qcow2 \
+    -drive if=virtio,format=qcow2,cache=unsafe,file=/out/disk.qcow2 \
     -netdev "user,id=net0,hostfwd=tcp:127.0.0.1:$port-:22" -device virtio-net-pci,netdev=net0 -device virtio-rng-pci \
     "${credentials[@]}"
