@@ -215,6 +215,9 @@ pub(crate) struct BenchArgs {
     /// Measure each number so many times
     #[arg(long, default_value_t = 5)]
     pub(crate) runs: usize,
+    /// Keep what `cold` builds in this empty folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cold_cache: Option<camino::Utf8PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -195,7 +195,12 @@ async fn size(context: &Context, args: &BenchArgs) -> anyhow::Result<Line> {
 
 async fn cold(context: &Context, args: &BenchArgs) -> anyhow::Result<Vec<Line>> {
     let fresh = tempfile::Builder::new().prefix("bench-cold-").tempdir_in(&context.cache)?;
-    let cache = Utf8PathBuf::try_from(fresh.path().to_owned())?;
+    let cache = match &args.cold_cache {
+        Some(dir) => std::path::absolute(dir)?.try_into()?,
+        None => Utf8PathBuf::try_from(fresh.path().to_owned())?,
+    };
+    let empty = !cache.exists() || fs_err::read_dir(&cache)?.next().is_none();
+    anyhow::ensure!(empty, "`{cache}` is not empty: a cold build starts from nothing");
     let usage = usage::Usage::begin()?;
     let took = timed(
         itself(context)?.args(["build-image", "--image", &args.image]).env("SLIPWAY_CACHE", &cache),
