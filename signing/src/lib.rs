@@ -1,0 +1,27 @@
+//! Keys, roles, and signed metadata: who may say that a release is genuine.
+//!
+//! Trust is The Update Framework (TUF, specification 1.0), read by the crate `tough`. Concepts:
+//! - [`Roles`]: `roles.toml`, validated. Which role has which keys, how many must sign, and for how long a signature holds.
+//! - [`KeySource`]: where a private key is. [`Keyring`] opens them. Only this crate touches a private key.
+//! - [`Pending`]: metadata that still lacks signatures; holders add theirs one after the other, on machines of their own.
+//! - [`verify`]: a client's view of a repository.
+//! - [`Complete`]: metadata that has reached its threshold. Nothing else can be published.
+
+mod client;
+mod error;
+mod key;
+mod keyring;
+mod metadata;
+mod pending;
+mod roles;
+
+pub use client::{ClientConfig, RoleState, Verified, VerifyError, root_version, verify};
+pub use error::SigningError;
+pub use key::{KeyMark, PublicKey, SecretKey, key_id};
+pub use keyring::{Keyring, Passphrase};
+pub use metadata::{
+    ChannelTargets, Expiry, SPEC_VERSION, new_channel, new_root, new_snapshot, new_targets,
+    new_timestamp,
+};
+pub use pending::{Complete, Pending, RoleKeys};
+pub use roles::{ChannelName, KeyName, KeySource, Lifetime, Role, RoleName, Roles};

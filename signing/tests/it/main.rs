@@ -1,0 +1,7 @@
+//! A repository on disk, and those who would like to deceive its clients.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of tests may unwrap as the tests do")]
+
+mod attacks;
+mod life;
+mod world;
