@@ -116,7 +116,7 @@ impl Reporter {
                     bars.start(&id);
                 }
             }
-            Event::Phase { id, phase } => {
+            Event::Phase { id, phase, .. } => {
                 if let Some(bar) = self.bars.as_ref().and_then(|bars| bars.lines.get(&id)) {
                     bar.set_message(format!("{id} {phase}"));
                 }

@@ -45,6 +45,8 @@ pub enum Event {
         id: NodeId,
         /// The phase, a short text such as `compile`.
         phase: String,
+        /// When.
+        at: f64,
     },
     /// An action is done.
     Finished {

@@ -21,6 +21,7 @@ mod tool;
 pub use bootstrap::{EngineInRoot, setup_steps};
 pub use error::PipelineError;
 pub use fetch::{FetchRunner, Network};
+pub use package::{CONTAINER_PHASE, STORE_PHASE};
 pub use planner::{ImageNodes, Planner, package_node};
 pub use project::Project;
 pub use resolve::resolve_action;

@@ -15,6 +15,11 @@ pub(crate) const RECIPE: &str = "recipe/";
 pub(crate) const DISTFILE: &str = "distfile/";
 pub(crate) const SYSROOT: &str = "sysroot/";
 
+/// The phase of a package's action in which its container starts; before it lies the making of the sysroot.
+pub const CONTAINER_PHASE: &str = "start";
+/// The phase of a package's action after its container: packing and storing.
+pub const STORE_PHASE: &str = "store";
+
 /// Builds one package in a container of its own.
 pub(crate) struct PackageRunner {
     pub(crate) package: Package,
@@ -33,9 +38,10 @@ impl Runner for PackageRunner {
                 prepare(&prepare_shared, &prepare_cx, &frame)
             })
             .await?;
+            cx.progress.phase(CONTAINER_PHASE);
             let spec = build_spec(&shared.target, &package, &dirs, cx.jobs, shared.keep);
             container::run(&shared, &cx, spec, false).await?;
-            cx.progress.phase("store");
+            cx.progress.phase(STORE_PHASE);
             let epoch = shared.target.epoch;
             blocking("pack the package", move || store_package(&cx.store, &work, &dirs, epoch))
                 .await

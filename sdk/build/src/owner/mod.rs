@@ -126,7 +126,10 @@ impl Owner {
             match self.next().await {
                 Message::Force => self.force(),
                 Message::Drain => self.drain(),
-                Message::Phase(id, phase) => self.emit(Event::Phase { id, phase }),
+                Message::Phase(id, phase) => {
+                    let at = self.now();
+                    self.emit(Event::Phase { id, phase, at });
+                }
                 Message::Done(index, Done::Probed(result)) => self.probed(index, result),
                 Message::Done(index, Done::Ran(result)) => self.ran(index, result),
                 Message::GraceIsOver => break,

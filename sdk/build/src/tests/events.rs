@@ -28,7 +28,7 @@ fn all() -> Vec<Event> {
             estimate_seconds: 2.0,
             log: "/logs/a.log".into(),
         },
-        Event::Phase { id: a.clone(), phase: "compile".to_owned() },
+        Event::Phase { id: a.clone(), phase: "compile".to_owned(), at: start },
         Event::Finished { id: a.clone(), kind, how: How::CutOff, start, end, seconds: 2.0 },
         Event::Failed {
             id: a.clone(),

@@ -85,8 +85,8 @@ async fn events_name_the_log() {
 
 #[test]
 fn events_survive_json() {
-    let event = Event::Phase { id: id("a"), phase: "compile".to_owned() };
+    let event = Event::Phase { id: id("a"), phase: "compile".to_owned(), at: 1.5 };
     let text = serde_json::to_string(&event).unwrap();
-    assert_eq!(text, r#"{"event":"phase","id":"a","phase":"compile"}"#);
+    assert_eq!(text, r#"{"event":"phase","id":"a","phase":"compile","at":1.5}"#);
     assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
 }

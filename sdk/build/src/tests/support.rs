@@ -322,7 +322,7 @@ fn line(event: &Event) -> String {
             )
         }
         Event::Started { id, reason, at, .. } => format!("{} start {id}: {reason}", seconds(*at)),
-        Event::Phase { id, phase } => format!("phase {id}: {phase}"),
+        Event::Phase { id, phase, .. } => format!("phase {id}: {phase}"),
         Event::Finished { id, how: How::Cached, .. } => format!("cached {id}"),
         Event::Finished { id, how: How::Built, end, .. } => format!("{} built {id}", seconds(*end)),
         Event::Finished { id, how: How::CutOff, end, .. } => {
