@@ -33,6 +33,8 @@ const RECORD_MAX: u64 = 16 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct Remote {
     objects: Arc<dyn ObjectStore>,
+    /// The folder, if it is one.
+    folder: Option<Utf8PathBuf>,
     /// What was found to be damaged there, to be replaced by the next push.
     damaged: Arc<Mutex<BTreeSet<Digest>>>,
 }
@@ -76,6 +78,9 @@ pub enum RemoteError {
     /// An object cannot be sent.
     #[error("cannot push `{object}` to the remote store")]
     Push { object: String, source: object_store::Error },
+    /// An object is larger than anything that belongs there.
+    #[error("`{object}` has {size} bytes, more than the {limit} that it may have")]
+    TooLarge { object: String, size: u64, limit: u64 },
     /// A blob was to be pushed that is not here.
     #[error("cannot push `{digest}`: it is not in the store")]
     Missing { digest: Digest },
@@ -90,7 +95,7 @@ pub enum RemoteError {
 impl Remote {
     /// Uses an object store.
     pub fn new(objects: Arc<dyn ObjectStore>) -> Self {
-        Self { objects, damaged: Arc::default() }
+        Self { objects, folder: None, damaged: Arc::default() }
     }
 
     /// Uses a directory, which is made when absent: a shared disk, or a test.
@@ -100,7 +105,15 @@ impl Remote {
             failed(object_store::Error::Generic { store: "local", source: Box::new(error) })
         })?;
         let objects = LocalFileSystem::new_with_prefix(path).map_err(failed)?;
-        Ok(Self::new(Arc::new(objects)))
+        Ok(Self { folder: Some(path.to_owned()), ..Self::new(Arc::new(objects)) })
+    }
+
+    pub(crate) fn objects(&self) -> &dyn ObjectStore {
+        &*self.objects
+    }
+
+    pub(crate) fn folder(&self) -> Option<&Utf8Path> {
+        self.folder.as_deref()
     }
 
     /// Brings a blob into the local store.

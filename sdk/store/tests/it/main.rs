@@ -9,6 +9,7 @@ mod damage;
 mod link;
 mod lock;
 mod memory;
+mod objects;
 mod remote;
 mod space;
 
