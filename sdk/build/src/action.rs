@@ -137,6 +137,8 @@ pub struct Action {
     pub outputs: BTreeSet<String>,
     /// How much memory it is expected to need at most.
     pub memory_bytes: u64,
+    /// How many seconds it may take, as long as no run of it is known; `None` is what its kind usually takes. Not part of the key.
+    pub guess_seconds: Option<f64>,
     /// What carries it out.
     pub runner: Arc<dyn Runner>,
 }

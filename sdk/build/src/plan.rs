@@ -135,10 +135,8 @@ pub(crate) fn resolve(
 }
 
 fn estimate(action: &Action, inventory: &Inventory) -> f64 {
-    inventory
-        .last
-        .get(&action.id)
-        .map_or_else(|| action.kind.default_seconds(), |last| last.seconds)
+    let last = inventory.last.get(&action.id).map(|last| last.seconds);
+    last.or(action.guess_seconds).unwrap_or_else(|| action.kind.default_seconds())
 }
 
 impl Plan {

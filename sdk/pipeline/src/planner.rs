@@ -94,6 +94,7 @@ impl Planner<'_> {
             inputs: BTreeMap::new(),
             outputs: ["file".to_owned()].into(),
             memory_bytes: 16 << 20,
+            guess_seconds: None,
             runner: Arc::new(FetchRunner {
                 distfile: distfile.clone(),
                 shared: self.shared.clone(),
@@ -128,6 +129,7 @@ impl Planner<'_> {
             inputs,
             outputs: ["gpkg", "image", "metadata"].map(str::to_owned).into(),
             memory_bytes: 1 << 30,
+            guess_seconds: Some(guess(package)),
             runner: Arc::new(PackageRunner {
                 package: package.clone(),
                 frame,
@@ -285,6 +287,7 @@ impl Planner<'_> {
             inputs,
             outputs: outputs.iter().map(|&name| name.to_owned()).collect(),
             memory_bytes: 256 << 20,
+            guess_seconds: None,
             runner: Arc::new(ComposeRunner {
                 product,
                 filter: image.filter.clone(),
@@ -322,9 +325,19 @@ impl Planner<'_> {
             inputs,
             outputs,
             memory_bytes: 1 << 30,
+            guess_seconds: None,
             runner,
         })
     }
+}
+
+/// How long a package may take that was never built here: the more source, the longer. What it is for is the order: a first
+/// build must not leave the kernel for its end.
+fn guess(package: &Package) -> f64 {
+    const BASE: f64 = 15.0;
+    const PER_MEGABYTE: f64 = 15.0;
+    let bytes: u64 = package.distfiles.iter().map(|distfile| distfile.size).sum();
+    BASE + PER_MEGABYTE * bytes as f64 / 1e6
 }
 
 /// An input with its name, and how a tool sees it.

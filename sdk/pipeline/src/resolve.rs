@@ -46,6 +46,7 @@ pub fn resolve_action(
         .into(),
         outputs: ["graph.json".to_owned()].into(),
         memory_bytes: 512 << 20,
+        guess_seconds: None,
         runner: Arc::new(ResolveRunner {
             overlay: project.overlay().dir().to_owned(),
             shared: shared.clone(),

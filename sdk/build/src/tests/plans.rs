@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use insta::assert_snapshot;
 use slipway_store::Digest;
 
-use super::support::{World, id, ids, options};
-use crate::{Counts, Inventory, Reason, State, plan};
+use super::support::{World, id, ids, options, plain};
+use crate::{Action, Counts, Graph, Inventory, Reason, State, plan};
 
 /// Builds `before`, then plans `after` for the action `end`.
 async fn check(before: &str, after: &str) -> String {
@@ -106,6 +106,13 @@ async fn estimates_come_from_the_last_run() {
     assert_eq!(plan.estimate_seconds(1).round(), 18.0);
     assert_eq!(plan.estimate_seconds(2).round(), 9.0);
     assert_eq!(plan.estimate_seconds(9).round(), 9.0);
+}
+
+#[test]
+fn a_guess_holds_until_there_was_a_run() {
+    let graph = Graph::new(vec![Action { guess_seconds: Some(900.0), ..plain("a") }]).unwrap();
+    let plan = plan(&graph, &[id("a")], &Inventory::default()).unwrap();
+    assert_eq!(plan.steps[0].estimate_seconds, 900.0);
 }
 
 #[test]

@@ -222,6 +222,7 @@ pub(super) fn plain(name: &str) -> Action {
         inputs: BTreeMap::new(),
         outputs: BTreeSet::from(["out".to_owned()]),
         memory_bytes: 1 << 20,
+        guess_seconds: None,
         runner: Arc::new(Simulated::default()),
     }
 }
