@@ -71,6 +71,28 @@ impl Keyring<'_> {
         Ok(key)
     }
 
+    /// Puts the file of a key aside, so that a new one can be made. Nothing is deleted: old metadata may have to be looked at.
+    ///
+    /// # Errors
+    /// When its source is no file, or the file cannot be renamed.
+    pub fn retire(&self, name: &KeyName) -> Result<Utf8PathBuf, SigningError> {
+        let KeySource::File(file) = self.source(name)? else {
+            let problem = "its source is no file, so it is not replaced here".to_owned();
+            return Err(SigningError::Key { key: name.clone(), problem });
+        };
+        let path = self.dir.join(file);
+        let mut number = 1;
+        let mut aside = self.dir.join(format!("{file}.retired-{number}"));
+        while aside.exists() {
+            number += 1;
+            aside = self.dir.join(format!("{file}.retired-{number}"));
+        }
+        let failed =
+            |source| SigningError::File { operation: "put aside", key: name.clone(), source };
+        fs_err::rename(&path, &aside).map_err(failed)?;
+        Ok(aside)
+    }
+
     /// Opens a key to sign for `role`; refuses what may not.
     ///
     /// # Errors
@@ -163,6 +185,10 @@ mod tests {
         let again = ring.create(&key("alpha"), KeyMark::Release, None).unwrap_err();
         assert!(matches!(again, SigningError::Exists { .. }), "{again}");
         assert_eq!(ring.open(&key("alpha"), &mut |_| None).unwrap().public(), made.public());
+        let aside = ring.retire(&key("alpha")).unwrap();
+        assert_eq!(aside.file_name(), Some("alpha.pem.retired-1"));
+        let other = ring.create(&key("alpha"), KeyMark::Release, None).unwrap();
+        assert_ne!(other.public(), made.public());
     }
 
     #[test]

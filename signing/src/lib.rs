@@ -25,3 +25,5 @@ pub use metadata::{
 };
 pub use pending::{Complete, Pending, RoleKeys};
 pub use roles::{ChannelName, KeyName, KeySource, Lifetime, Role, RoleName, Roles};
+pub use tough::{FilesystemTransport, TargetName};
+pub use zeroize::Zeroizing;

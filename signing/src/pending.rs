@@ -186,6 +186,17 @@ impl<T: Serialize + DeserializeOwned> Pending<T> {
     }
 }
 
+impl<T: Serialize + DeserializeOwned> Complete<T> {
+    /// Reads a published file, and keeps its bytes as they are: other metadata knows their digest.
+    ///
+    /// # Errors
+    /// When it is no metadata of this kind, or signatures lack.
+    pub fn read(role: &RoleName, bytes: &[u8], needed: &[&RoleKeys]) -> Result<Self, SigningError> {
+        let complete = Pending::from_json(role.clone(), bytes)?.complete(needed)?;
+        Ok(Self { bytes: bytes.to_vec(), ..complete })
+    }
+}
+
 impl<T> Complete<T> {
     /// The content.
     pub fn content(&self) -> &T {

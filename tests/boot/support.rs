@@ -12,7 +12,7 @@ pub(crate) fn root() -> &'static Utf8Path {
     })
 }
 
-/// The disk of `minimal`, built when it is not there.
+/// The disk of `minimal`, or of the image that `SLIPWAY_TEST_IMAGE` names; built when it is not there.
 pub(crate) fn image() -> &'static Utf8Path {
     static IMAGE: OnceLock<Utf8PathBuf> = OnceLock::new();
     IMAGE.get_or_init(|| {
@@ -21,7 +21,9 @@ pub(crate) fn image() -> &'static Utf8Path {
             reason = "cargo needs the environment that it was started with"
         )]
         let mut command = Command::new(env!("CARGO"));
-        command.args(["xtask", "--engine", "embedded", "build-image", "--image", "minimal"]);
+        #[expect(clippy::disallowed_methods, reason = "tests are configured by variables")]
+        let image = std::env::var("SLIPWAY_TEST_IMAGE").unwrap_or_else(|_| "minimal".to_owned());
+        command.args(["xtask", "--engine", "embedded", "build-image", "--image", &image]);
         let output =
             command.current_dir(root()).stderr(std::process::Stdio::inherit()).output().unwrap();
         assert!(output.status.success(), "the image cannot be built");

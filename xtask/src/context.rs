@@ -40,6 +40,7 @@ pub(crate) struct Context {
 pub(crate) struct ImagePlan {
     pub(crate) graph: Arc<Graph>,
     pub(crate) nodes: ImageNodes,
+    pub(crate) resolution: Resolution,
 }
 
 impl Context {
@@ -183,7 +184,7 @@ impl Context {
         actions.extend(image_actions);
         let graph = Arc::new(Graph::new(actions)?);
         self.digests.save()?;
-        Ok(ImagePlan { graph, nodes })
+        Ok(ImagePlan { graph, nodes, resolution })
     }
 
     /// What a run would do.

@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 
 /// The variables, with what they are for.
-pub(crate) const VARIABLES: [(&str, &str); 8] = [
+pub(crate) const VARIABLES: [(&str, &str); 12] = [
     (
         "SLIPWAY_CACHE",
         "where the SDK and everything that is built is kept; default: `slipway` below `XDG_CACHE_HOME` or `~/.cache`",
@@ -13,6 +13,19 @@ pub(crate) const VARIABLES: [(&str, &str); 8] = [
         "base address of the Debian mirror; default: the first one of APT's configuration",
     ),
     ("SLIPWAY_ENGINE", "`auto`, `docker` or `embedded`; default: `auto`"),
+    (
+        "SLIPWAY_RELEASES",
+        "the folder that releases are published to; default: `slipway/releases` below `XDG_DATA_HOME` or `~/.local/share`",
+    ),
+    (
+        "SLIPWAY_KEYS",
+        "the folder of the keys that sign releases; default: `slipway/keys`, as above",
+    ),
+    (
+        "SLIPWAY_PASSPHRASE",
+        "the passphrase of these keys; default: it is asked for on the terminal",
+    ),
+    ("XDG_DATA_HOME", "where data of the user is kept"),
     ("XDG_CACHE_HOME", "where caches are kept"),
     ("HOME", "the home directory"),
     ("SSL_CERT_FILE", "certificates to believe, as a PEM file"),
@@ -37,6 +50,26 @@ pub(crate) fn cache_dir() -> anyhow::Result<Utf8PathBuf> {
         (None, Some(home)) => Utf8PathBuf::from(home).join(".cache"),
         (None, None) => {
             anyhow::bail!("there is no place for the cache: set `SLIPWAY_CACHE` or `HOME`")
+        }
+    };
+    Ok(base.join("slipway"))
+}
+
+/// The text of a key that `signing/roles.toml` expects in a variable (`env:NAME`).
+pub(crate) fn key(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Where keys and releases are kept unless a flag or a variable says otherwise.
+pub(crate) fn data_dir() -> anyhow::Result<Utf8PathBuf> {
+    let base = match (get("XDG_DATA_HOME"), get("HOME")) {
+        (Some(dir), _) => Utf8PathBuf::from(dir),
+        (None, Some(home)) => Utf8PathBuf::from(home).join(".local/share"),
+        (None, None) => {
+            anyhow::bail!(
+                "there is no place for keys: set `SLIPWAY_KEYS` and `SLIPWAY_RELEASES`, or `HOME`"
+            )
         }
     };
     Ok(base.join("slipway"))

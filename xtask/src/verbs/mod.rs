@@ -5,6 +5,7 @@ mod build_image;
 mod build_packages;
 mod clean;
 mod plan;
+mod release;
 mod run;
 mod sdk;
 mod shell;
@@ -38,6 +39,13 @@ async fn with_context(context: Context, verb: Verb) -> anyhow::Result<()> {
         Verb::Sdk(args) => sdk::run(&context, &args).await,
         Verb::Bench(args) => bench::run(&context, &args).await,
         Verb::Clean(args) => clean::run(&context, &args),
+        Verb::Key(verb) => release::key(&context, &verb).await,
+        Verb::Release(args) => release::release_verb(&context, &args).await,
+        Verb::Promote(args) => release::promote_verb(&context, &args).await,
+        Verb::Sign(args) => release::sign(&context, &args).await,
+        Verb::Refresh(args) => release::refresh(&context, &args).await,
+        Verb::Channel(verb) => release::channel_verb(&context, &verb).await,
+        Verb::Verify(args) => release::verify(&context, &args).await,
         Verb::Test(_) | Verb::Tidy => Ok(()),
     }
 }

@@ -37,6 +37,13 @@ fn boot(args: &CargoArgs) -> anyhow::Result<()> {
     cargo_test(&all)
 }
 
+/// The boot tests with another image than `minimal`.
+pub(crate) fn boot_of(image: &str) -> anyhow::Result<()> {
+    let suite = ["test", "--locked", "-p", "slipway-tests", "--test", "boot"];
+    let args: Vec<&str> = suite.into_iter().chain(["--", "--test-threads=1"]).collect();
+    cargo_with(&args, &[("SLIPWAY_TEST_IMAGE", image)], "the image failed its tests")
+}
+
 fn cargo_test(args: &[String]) -> anyhow::Result<()> {
     let args: Vec<&str> =
         ["test", "--locked"].into_iter().chain(args.iter().map(String::as_str)).collect();
@@ -45,12 +52,16 @@ fn cargo_test(args: &[String]) -> anyhow::Result<()> {
 
 /// Runs cargo, and fails with `failure` if it does.
 pub(crate) fn cargo(args: &[&str], failure: &str) -> anyhow::Result<()> {
+    cargo_with(args, &[], failure)
+}
+
+fn cargo_with(args: &[&str], env: &[(&str, &str)], failure: &str) -> anyhow::Result<()> {
     let cargo = environment::get("CARGO").unwrap_or_else(|| "cargo".to_owned());
     #[expect(
         clippy::disallowed_methods,
         reason = "cargo needs the environment that it was started with"
     )]
     let mut command = Command::new(cargo);
-    anyhow::ensure!(command.args(args).status()?.success(), "{failure}");
+    anyhow::ensure!(command.args(args).envs(env.iter().copied()).status()?.success(), "{failure}");
     Ok(())
 }

@@ -1,0 +1,158 @@
+//! The errors of this crate.
+
+use slipway_packages_manifest::Version;
+use slipway_signing::{ChannelName, RoleName, SigningError};
+use slipway_store::{RemoteError, StoreError};
+
+/// Why something cannot be published or promoted.
+#[derive(Debug, thiserror::Error)]
+pub enum ChannelError {
+    /// Not TOML, an unknown key, or a value of the wrong kind.
+    #[error("cannot read `{file}`")]
+    Parse {
+        /// The file, as the caller named it.
+        file: String,
+        /// Line, column and reason.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+    /// A value of a channel's file that breaks a rule.
+    #[error("`{file}`: {problem}")]
+    Invalid {
+        /// The file, as the caller named it.
+        file: String,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// Keys or signatures.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
+    /// The object store.
+    #[error("the repository cannot be reached")]
+    Remote {
+        /// Why not.
+        #[source]
+        source: RemoteError,
+    },
+    /// The local store.
+    #[error("the local store failed")]
+    Store {
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
+    /// A repository that nobody has made yet.
+    #[error("there is no repository here; `cargo xtask key init` makes one")]
+    NoRepository,
+    /// A repository that is there already.
+    #[error("there is a repository here already")]
+    IsRepository,
+    /// Metadata that is not there though other metadata speaks of it.
+    #[error("`{name}` is not in the repository")]
+    Lost {
+        /// The object.
+        name: String,
+    },
+    /// Metadata with other bytes than other metadata says.
+    #[error("`{name}` is not what the snapshot says")]
+    Mixed {
+        /// The object.
+        name: String,
+    },
+    /// Two at the same time.
+    #[error(
+        "somebody else published to this repository meanwhile; nothing is lost, run the command again"
+    )]
+    Conflict,
+    /// A record that cannot be read or written.
+    #[error("the release record cannot be used")]
+    Record {
+        /// Why not.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A version that the channel has.
+    #[error("`{channel}` has {version} already, with other content; a release never changes")]
+    Exists {
+        /// The channel.
+        channel: ChannelName,
+        /// The version.
+        version: Version,
+    },
+    /// A version that the channel does not have.
+    #[error("`{channel}` has no release {version}; it has {known}")]
+    NoRelease {
+        /// The channel.
+        channel: ChannelName,
+        /// The version.
+        version: Version,
+        /// All its releases.
+        known: String,
+    },
+    /// A channel that takes its releases from elsewhere.
+    #[error("`{to}` takes its releases from {expected}, not from {given}")]
+    Skips {
+        /// The channel.
+        to: ChannelName,
+        /// Where its releases come from.
+        expected: String,
+        /// Where this one would come from.
+        given: String,
+    },
+    /// An older release than the channel's newest.
+    #[error(
+        "`{channel}` is at {newest}; {version} would take its machines back (`--allow-downgrade` permits it)"
+    )]
+    Downgrade {
+        /// The channel.
+        channel: ChannelName,
+        /// Its newest release.
+        newest: Version,
+        /// The release that was asked for.
+        version: Version,
+    },
+    /// A release that has not been long enough where it comes from.
+    #[error("{version} came to `{from}` {hours} hours ago; `{to}` wants {wanted}")]
+    NotSoaked {
+        /// The release.
+        version: Version,
+        /// Where it is.
+        from: ChannelName,
+        /// Where it would go.
+        to: ChannelName,
+        /// How long it has been there.
+        hours: i64,
+        /// How long it must be, in hours.
+        wanted: i64,
+    },
+    /// A test that must have passed.
+    #[error("{version} has no record that the test `{test}` passed, and `{channel}` wants one")]
+    Untested {
+        /// The release.
+        version: Version,
+        /// The channel.
+        channel: ChannelName,
+        /// The test.
+        test: String,
+    },
+    /// Something waits for signatures that the channel has left behind.
+    #[error(
+        "what waits for signatures of `{role}` is older than what the channel says now; start again from the promotion"
+    )]
+    Outdated {
+        /// The role.
+        role: RoleName,
+    },
+    /// A role that nobody asked to sign.
+    #[error("nothing waits for signatures of `{role}`")]
+    NothingPending {
+        /// The role.
+        role: RoleName,
+    },
+}
+
+impl ChannelError {
+    pub(crate) fn remote(source: RemoteError) -> Self {
+        Self::Remote { source }
+    }
+}

@@ -1,0 +1,23 @@
+//! Release records, publishing and promotion.
+//!
+//! Concepts:
+//! - [`Channel`]: `channels/NAME.toml`, validated: where its releases come from, and what must be true of them.
+//! - [`ReleaseRecord`]: what a release is, by digests. It never changes; its bytes are a target of TUF.
+//! - [`Repository`]: the signed metadata in an object store. [`State`] is what it says now, every signature checked.
+//! - [`Change`]: what a channel shall say next; [`promote`] and [`release`] decide it without I/O or clock.
+//! - Publishing uploads what never changes first, and switches one pointer (`metadata/timestamp.json`) last, under a check
+//!   that nobody else did meanwhile.
+
+mod change;
+mod channel;
+mod error;
+mod publish;
+mod record;
+mod repository;
+
+pub use change::{Change, PromoteOptions, promote, release};
+pub use channel::{Channel, Promotion};
+pub use error::ChannelError;
+pub use publish::{Progress, Signers};
+pub use record::{Artefact, PackageEntry, ReleaseRecord, TestRun, target_name};
+pub use repository::{Release, Repository, State};

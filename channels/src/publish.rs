@@ -1,0 +1,394 @@
+//! Publishing: what never changes goes first, the pointer last.
+
+use bytes::Bytes;
+use jiff::Timestamp as Time;
+use serde::{Serialize, de::DeserializeOwned};
+use slipway_signing::{
+    ChannelName, Complete, Expiry, KeyName, Pending, PublicKey, RoleKeys, RoleName, Roles,
+    SecretKey, SigningError, new_channel, new_root, new_snapshot, new_targets, new_timestamp,
+};
+use slipway_store::Created;
+use tough::schema::{Root, Snapshot, Targets, Timestamp};
+
+use crate::{Change, ChannelError, Repository, State};
+
+/// Gives the keys that are at hand.
+pub trait Signers {
+    /// The roles.
+    fn roles(&self) -> &Roles;
+
+    /// Those keys of a role that are here. None is no error: other holders may have theirs.
+    ///
+    /// # Errors
+    /// When one is here and cannot be used.
+    fn keys(&mut self, role: &RoleName) -> Result<Vec<SecretKey>, SigningError>;
+}
+
+/// How far a change has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// The channel says so already.
+    Unchanged,
+    /// Other holders have to sign.
+    Waiting {
+        /// The role.
+        role: RoleName,
+        /// How many have signed.
+        valid: u64,
+        /// How many must.
+        threshold: u64,
+    },
+    /// Clients see it.
+    Published {
+        /// The version of the snapshot that has it.
+        snapshot: u64,
+    },
+}
+
+const TIMESTAMP: &str = "metadata/timestamp.json";
+
+fn pending_object(channel: &ChannelName) -> String {
+    format!("pending/{channel}.json")
+}
+
+impl Repository {
+    /// Makes a repository whose channels are empty, and gives its first root, which clients trust from then on.
+    ///
+    /// # Errors
+    /// When there is one already, or not enough keys are at hand.
+    pub async fn init(
+        &self,
+        public: &dyn Fn(&KeyName) -> Result<PublicKey, SigningError>,
+        signers: &mut dyn Signers,
+        now: Time,
+    ) -> Result<Complete<Root>, ChannelError> {
+        if self.read(TIMESTAMP).await?.is_some() {
+            return Err(ChannelError::IsRepository);
+        }
+        let at = |signers: &dyn Signers, role: &RoleName| -> Result<Expiry, SigningError> {
+            Ok(Expiry::after(None, now, signers.roles().role(role)?.expires))
+        };
+        let role = RoleName::Root;
+        let root = new_root(signers.roles(), public, at(signers, &role)?)?;
+        let keys = RoleKeys::of_root(&root, &role)?;
+        let root: Complete<Root> = sign(Pending::new(role, root), &keys, signers)?;
+
+        let role = RoleName::Targets;
+        let targets = new_targets(signers.roles(), public, at(signers, &role)?)?;
+        let keys = RoleKeys::of_root(root.content(), &role)?;
+        let targets: Complete<Targets> = sign(Pending::new(role, targets), &keys, signers)?;
+
+        let mut channels = Vec::new();
+        let names: Vec<ChannelName> =
+            signers.roles().channels().map(|(name, _)| name.clone()).collect();
+        let delegations = targets.content().delegations.clone().unwrap_or_default();
+        for name in names {
+            let role = RoleName::Channel(name.clone());
+            let keys = RoleKeys::of_delegation(&delegations, &role)?;
+            let empty = new_channel(&name, Default::default(), at(signers, &role)?)?;
+            channels.push((name, sign(Pending::new(role, empty), &keys, signers)?));
+        }
+        let role = RoleName::Snapshot;
+        let snapshot = new_snapshot(&targets, &channels, at(signers, &role)?);
+        let keys = RoleKeys::of_root(root.content(), &role)?;
+        let snapshot: Complete<Snapshot> = sign(Pending::new(role, snapshot), &keys, signers)?;
+        let role = RoleName::Timestamp;
+        let timestamp = new_timestamp(&snapshot, at(signers, &role)?);
+        let keys = RoleKeys::of_root(root.content(), &role)?;
+        let timestamp: Complete<Timestamp> = sign(Pending::new(role, timestamp), &keys, signers)?;
+
+        self.create("metadata/1.root.json", root.bytes()).await?;
+        self.create("metadata/1.targets.json", targets.bytes()).await?;
+        for (name, channel) in &channels {
+            self.create(&format!("metadata/1.{name}.json"), channel.bytes()).await?;
+        }
+        self.create("metadata/1.snapshot.json", snapshot.bytes()).await?;
+        self.switch_to(&timestamp, None).await?;
+        Ok(root)
+    }
+
+    /// Signs a change with the keys at hand, and publishes it if they suffice. Else it waits for other holders.
+    ///
+    /// # Errors
+    /// When a key cannot be used, or somebody else publishes at the same time.
+    pub async fn apply(
+        &self,
+        state: State,
+        change: Change,
+        signers: &mut dyn Signers,
+        now: Time,
+    ) -> Result<Progress, ChannelError> {
+        if change.summary.is_empty() {
+            return Ok(Progress::Unchanged);
+        }
+        for (name, bytes) in &change.objects {
+            self.create(name, bytes).await?;
+        }
+        let role = RoleName::Channel(change.channel.clone());
+        let old = state.channels.get(&change.channel).map(|role| role.content().version);
+        let mut at = Expiry::after(old, now, signers.roles().role(&role)?.expires);
+        at.version = self.free_version(change.channel.as_str(), at.version).await?;
+        let content = new_channel(&change.channel, change.targets, at)?;
+        self.advance(state, change.channel, Pending::new(role, content), signers, now).await
+    }
+
+    /// What waits for signatures of a channel.
+    ///
+    /// # Errors
+    /// When nothing does, or it is older than what the channel says now.
+    pub async fn pending(
+        &self,
+        state: &State,
+        channel: &ChannelName,
+    ) -> Result<Pending<Targets>, ChannelError> {
+        let role = RoleName::Channel(channel.clone());
+        let bytes = self.read(&pending_object(channel)).await?;
+        let bytes = bytes.ok_or_else(|| ChannelError::NothingPending { role: role.clone() })?;
+        let pending: Pending<Targets> = Pending::from_json(role.clone(), &bytes)?;
+        let now = state.channels.get(channel).map(|role| role.content().version);
+        if now.is_some_and(|now| pending.content().version <= now) {
+            return Err(ChannelError::Outdated { role });
+        }
+        Ok(pending)
+    }
+
+    /// Adds the signatures of the keys at hand to what waits for them, and publishes it if they suffice.
+    ///
+    /// # Errors
+    /// When nothing waits, a key cannot be used, or somebody else publishes at the same time.
+    pub async fn sign(
+        &self,
+        state: State,
+        channel: ChannelName,
+        signers: &mut dyn Signers,
+        now: Time,
+    ) -> Result<Progress, ChannelError> {
+        let pending = self.pending(&state, &channel).await?;
+        self.advance(state, channel, pending, signers, now).await
+    }
+
+    /// Renews the timestamp, and the snapshot when half of its life is over. Needs no offline key.
+    ///
+    /// # Errors
+    /// When a key cannot be used, or somebody else publishes at the same time.
+    pub async fn refresh(
+        &self,
+        state: State,
+        signers: &mut dyn Signers,
+        now: Time,
+    ) -> Result<Progress, ChannelError> {
+        let lifetime = signers.roles().role(&RoleName::Snapshot)?.expires;
+        let half = jiff::SignedDuration::from_hours(i64::from(lifetime.days) * 12);
+        if state.snapshot.content().expires.duration_since(now) < half {
+            return self.publish(state, signers, now).await;
+        }
+        self.point_to(&state, &state.snapshot, signers, now).await?;
+        Ok(Progress::Published { snapshot: state.snapshot.content().version.get() })
+    }
+
+    /// Brings the keys of all roles to what `roles.toml` says and the key files have: a new root, new delegations, and new
+    /// signatures where the old ones do not count any more. Clients follow, from any root that they trust.
+    ///
+    /// # Errors
+    /// When too few keys are at hand, of the roles that change as they were and as they will be.
+    pub async fn rotate(
+        &self,
+        mut state: State,
+        public: &dyn Fn(&KeyName) -> Result<PublicKey, SigningError>,
+        signers: &mut dyn Signers,
+        now: Time,
+    ) -> Result<Progress, ChannelError> {
+        let before = state.root.content().clone();
+        let lifetime = signers.roles().role(&RoleName::Root)?.expires;
+        let root =
+            new_root(signers.roles(), public, Expiry::after(Some(before.version), now, lifetime))?;
+        let mut changed = None;
+        if root.keys != before.keys || root.roles != before.roles {
+            let sets = [
+                RoleKeys::of_root(&before, &RoleName::Root)?,
+                RoleKeys::of_root(&root, &RoleName::Root)?,
+            ];
+            let sets: Vec<&RoleKeys> = sets.iter().collect();
+            let mut pending = Pending::new(RoleName::Root, root);
+            for key in signers.keys(&RoleName::Root)? {
+                pending.sign(&key, &sets)?;
+            }
+            state.root = pending.complete(&sets)?;
+            changed = Some(state.root.clone());
+        }
+        let renewed = self.renew_targets(&mut state, public, signers, now).await?;
+        let resigned = self.renew_channels(&mut state, signers, now).await?;
+        if changed.is_none() && !renewed && !resigned && !state.behind {
+            return Ok(Progress::Unchanged);
+        }
+        self.publish_with(state, changed.as_ref(), signers, now).await
+    }
+
+    async fn renew_targets(
+        &self,
+        state: &mut State,
+        public: &dyn Fn(&KeyName) -> Result<PublicKey, SigningError>,
+        signers: &mut dyn Signers,
+        now: Time,
+    ) -> Result<bool, ChannelError> {
+        let role = RoleName::Targets;
+        let lifetime = signers.roles().role(&role)?.expires;
+        let mut at = Expiry::after(Some(state.targets.content().version), now, lifetime);
+        at.version = self.free_version("targets", at.version).await?;
+        let targets = new_targets(signers.roles(), public, at)?;
+        let keys = state.keys(&role)?;
+        let same = targets.delegations == state.targets.content().delegations;
+        if same && Self::holds(&state.targets, &keys) {
+            return Ok(false);
+        }
+        state.targets = sign(Pending::new(role, targets), &keys, signers)?;
+        self.create(&format!("metadata/{}.targets.json", at.version), state.targets.bytes())
+            .await?;
+        Ok(true)
+    }
+
+    /// Channels say the same again where too few of their signatures still count.
+    async fn renew_channels(
+        &self,
+        state: &mut State,
+        signers: &mut dyn Signers,
+        now: Time,
+    ) -> Result<bool, ChannelError> {
+        let names: Vec<ChannelName> =
+            signers.roles().channels().map(|(name, _)| name.clone()).collect();
+        state.channels.retain(|name, _| names.contains(name));
+        let mut any = false;
+        for name in names {
+            let role = RoleName::Channel(name.clone());
+            let keys = state.keys(&role)?;
+            let old = state.channels.get(&name);
+            if old.is_some_and(|old| Self::holds(old, &keys)) {
+                continue;
+            }
+            let lifetime = signers.roles().role(&role)?.expires;
+            let mut at = Expiry::after(old.map(|old| old.content().version), now, lifetime);
+            at.version = self.free_version(name.as_str(), at.version).await?;
+            let targets = old.map(|old| old.content().targets.clone()).unwrap_or_default();
+            let content = new_channel(&name, targets, at)?;
+            let complete: Complete<Targets> = sign(Pending::new(role, content), &keys, signers)?;
+            self.create(&format!("metadata/{}.{name}.json", at.version), complete.bytes()).await?;
+            state.channels.insert(name, complete);
+            any = true;
+        }
+        Ok(any)
+    }
+
+    async fn advance(
+        &self,
+        mut state: State,
+        channel: ChannelName,
+        mut pending: Pending<Targets>,
+        signers: &mut dyn Signers,
+        now: Time,
+    ) -> Result<Progress, ChannelError> {
+        let role = RoleName::Channel(channel.clone());
+        let keys = state.keys(&role)?;
+        for key in signers.keys(&role)? {
+            pending.sign(&key, &[&keys])?;
+        }
+        let complete = match pending.clone().complete(&[&keys]) {
+            Ok(complete) => complete,
+            Err(SigningError::Threshold { role, valid, threshold, .. }) => {
+                let json = Bytes::from(pending.to_json()?);
+                let object = pending_object(&channel);
+                self.remote.overwrite(&object, json).await.map_err(ChannelError::remote)?;
+                return Ok(Progress::Waiting { role, valid, threshold });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let file = format!("metadata/{}.{channel}.json", complete.content().version);
+        self.create(&file, complete.bytes()).await?;
+        state.channels.insert(channel.clone(), complete);
+        let progress = self.publish(state, signers, now).await?;
+        self.remote.remove(&pending_object(&channel)).await.map_err(ChannelError::remote)?;
+        Ok(progress)
+    }
+
+    /// A snapshot of the state, and the pointer to it.
+    async fn publish(
+        &self,
+        state: State,
+        signers: &mut dyn Signers,
+        now: Time,
+    ) -> Result<Progress, ChannelError> {
+        self.publish_with(state, None, signers, now).await
+    }
+
+    /// The same with a new root, which holds from the moment that its file is there.
+    async fn publish_with(
+        &self,
+        state: State,
+        root: Option<&Complete<Root>>,
+        signers: &mut dyn Signers,
+        now: Time,
+    ) -> Result<Progress, ChannelError> {
+        let role = RoleName::Snapshot;
+        let lifetime = signers.roles().role(&role)?.expires;
+        let mut at = Expiry::after(Some(state.snapshot.content().version), now, lifetime);
+        at.version = self.free_version("snapshot", at.version).await?;
+        let channels: Vec<_> =
+            state.channels.iter().map(|(name, role)| (name.clone(), role.clone())).collect();
+        let snapshot = new_snapshot(&state.targets, &channels, at);
+        let keys = state.keys(&role)?;
+        let snapshot: Complete<Snapshot> = sign(Pending::new(role, snapshot), &keys, signers)?;
+        self.create(&format!("metadata/{}.snapshot.json", at.version), snapshot.bytes()).await?;
+        if let Some(root) = root {
+            let name = format!("metadata/{}.root.json", root.content().version);
+            self.create(&name, root.bytes()).await?;
+        }
+        self.point_to(&state, &snapshot, signers, now).await?;
+        Ok(Progress::Published { snapshot: at.version.get() })
+    }
+
+    async fn point_to(
+        &self,
+        state: &State,
+        snapshot: &Complete<Snapshot>,
+        signers: &mut dyn Signers,
+        now: Time,
+    ) -> Result<(), ChannelError> {
+        let role = RoleName::Timestamp;
+        let lifetime = signers.roles().role(&role)?.expires;
+        let at = Expiry::after(Some(state.timestamp), now, lifetime);
+        let keys = state.keys(&role)?;
+        let timestamp = new_timestamp(snapshot, at);
+        let timestamp: Complete<Timestamp> = sign(Pending::new(role, timestamp), &keys, signers)?;
+        self.switch_to(&timestamp, Some(state)).await
+    }
+
+    async fn switch_to(
+        &self,
+        timestamp: &Complete<Timestamp>,
+        state: Option<&State>,
+    ) -> Result<(), ChannelError> {
+        let bytes = Bytes::copy_from_slice(timestamp.bytes());
+        let generation = state.map(|state| &state.generation);
+        let switched = self.remote.switch(TIMESTAMP, generation, bytes).await;
+        if switched.map_err(ChannelError::remote)? { Ok(()) } else { Err(ChannelError::Conflict) }
+    }
+
+    async fn create(&self, name: &str, bytes: &[u8]) -> Result<(), ChannelError> {
+        let bytes = Bytes::copy_from_slice(bytes);
+        match self.remote.create(name, bytes).await.map_err(ChannelError::remote)? {
+            Created::New | Created::Same => Ok(()),
+            Created::Other => Err(ChannelError::Conflict),
+        }
+    }
+}
+
+/// Signs with the keys at hand; fewer than the threshold is an error that says how many lack.
+fn sign<T: Serialize + DeserializeOwned + Clone>(
+    mut pending: Pending<T>,
+    keys: &RoleKeys,
+    signers: &mut dyn Signers,
+) -> Result<Complete<T>, SigningError> {
+    for key in signers.keys(&keys.role)? {
+        pending.sign(&key, &[keys])?;
+    }
+    pending.complete(&[keys])
+}

@@ -1,0 +1,111 @@
+//! From alpha to stable.
+
+use slipway_channels::{ChannelError, Progress};
+
+use crate::world::{World, bytes};
+
+#[tokio::test]
+async fn a_release_goes_from_alpha_to_stable_with_two_of_three() {
+    let mut world = World::new().await;
+    assert_eq!(world.release("4.0.0").await.unwrap(), Progress::Published { snapshot: 2 });
+    world.days(1);
+    world.promote("alpha", "beta", "4.0.0").await.unwrap();
+    world.days(7);
+
+    // The holder of one key starts, another one ends it. Neither has the other's.
+    world.at_hand(&["stable-2"]);
+    let waiting = world.promote("beta", "stable", "4.0.0").await.unwrap();
+    let role = "stable".parse().unwrap();
+    assert_eq!(waiting, Progress::Waiting { role, valid: 1, threshold: 2 });
+    assert_eq!(world.state().await.releases(&"stable".parse().unwrap()), []);
+    world.at_hand(&["stable-3", "snapshot", "timestamp"]);
+    assert_eq!(world.sign("stable").await.unwrap(), Progress::Published { snapshot: 4 });
+
+    // The client's clock is the machine's, so all of this lies within what still holds.
+    let seen = world.look().await;
+    for channel in ["alpha", "beta", "stable"] {
+        let name = format!("{channel}/4.0.0/amd64/release.json");
+        assert_eq!(seen.read(&name).await.unwrap().unwrap(), bytes("4.0.0"));
+    }
+    let nothing = world.sign("stable").await.unwrap_err();
+    assert_eq!(nothing.to_string(), "nothing waits for signatures of `stable`");
+}
+
+/// Two releases from alpha to stable, and between them new keys of the root and of a channel. A client that only knew the
+/// first root verifies the last release.
+#[tokio::test]
+async fn keys_are_rotated_between_two_releases() {
+    let mut world = World::new().await;
+    for (version, rotate) in [("4.0.0", ["root-3", "stable-2"]), ("4.1.0", ["timestamp", "alpha"])]
+    {
+        world.release(version).await.unwrap();
+        world.days(1);
+        world.promote("alpha", "beta", version).await.unwrap();
+        world.days(7);
+        world.promote("beta", "stable", version).await.unwrap();
+        world.renew(&rotate).await.unwrap();
+    }
+    assert_eq!(world.rotate().await.unwrap(), Progress::Unchanged);
+    let seen = world.look().await;
+    assert_eq!(seen.root().signed.version.get(), 3);
+    for version in ["4.0.0", "4.1.0"] {
+        let name = format!("stable/{version}/amd64/release.json");
+        assert_eq!(seen.read(&name).await.unwrap().unwrap(), bytes(version));
+    }
+}
+
+/// Between the new root and the pointer to what it signs.
+#[tokio::test]
+async fn a_rotation_that_was_interrupted_is_ended_by_the_next() {
+    let mut world = World::new().await;
+    world.release("4.0.0").await.unwrap();
+    let pointer = world.path("repository/metadata/timestamp.json");
+    let before = fs_err::read(&pointer).unwrap();
+    world.renew(&["timestamp", "snapshot", "targets-1"]).await.unwrap();
+    fs_err::write(&pointer, before).unwrap();
+    world.rotate().await.unwrap();
+    assert_eq!(world.targets().await, ["alpha/4.0.0/amd64/release.json"]);
+}
+
+#[tokio::test]
+async fn what_may_not_be_promoted_is_refused() {
+    #[track_caller]
+    fn check(result: Result<Progress, ChannelError>, expected: &str) {
+        assert_eq!(result.unwrap_err().to_string(), expected);
+    }
+    let mut world = World::new().await;
+    world.release("4.0.0").await.unwrap();
+    world.release("4.1.0").await.unwrap();
+    check(
+        world.promote("alpha", "stable", "4.0.0").await,
+        "`stable` takes its releases from `beta`, not from `alpha`",
+    );
+    check(
+        world.promote("alpha", "beta", "4.0.0").await,
+        "4.0.0 came to `alpha` 0 hours ago; `beta` wants 24",
+    );
+    check(
+        world.promote("alpha", "beta", "5.0.0").await,
+        "`alpha` has no release 5.0.0; it has 4.0.0, 4.1.0",
+    );
+    world.days(1);
+    world.promote("alpha", "beta", "4.1.0").await.unwrap();
+    check(
+        world.promote("alpha", "beta", "4.0.0").await,
+        "`beta` is at 4.1.0; 4.0.0 would take its machines back (`--allow-downgrade` permits it)",
+    );
+    // Once is enough.
+    assert_eq!(world.promote("alpha", "beta", "4.1.0").await.unwrap(), Progress::Unchanged);
+    assert_eq!(world.release("4.1.0").await.unwrap(), Progress::Unchanged);
+}
+
+#[tokio::test]
+async fn a_channel_keeps_its_newest_releases() {
+    let mut world = World::new().await;
+    for patch in 0..22 {
+        world.release(&format!("4.0.{patch}")).await.unwrap();
+    }
+    let targets = world.targets().await;
+    assert_eq!(targets.len(), 20);
+    assert!(!targets.iter().any(|name| name.contains("/4.0.0/") || name.contains("/4.0.1/")));
+}

@@ -1,0 +1,132 @@
+//! The keys of this machine, and the questions for their passphrases.
+
+use std::{collections::BTreeMap, io::IsTerminal as _};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use slipway_channels::Signers;
+use slipway_signing::{
+    KeyMark, KeyName, Keyring, PublicKey, RoleName, Roles, SecretKey, SigningError, Zeroizing,
+};
+
+use crate::{environment, report::say};
+
+pub(super) struct Holders {
+    roles: Roles,
+    dir: Utf8PathBuf,
+    /// Set while a repository is made: its channels are empty, so a key for development may sign even stable.
+    pub(super) for_empty_channels: bool,
+}
+
+impl Holders {
+    pub(super) fn new(roles: Roles, dir: Utf8PathBuf) -> Self {
+        Self { roles, dir, for_empty_channels: false }
+    }
+
+    pub(super) fn dir(&self) -> &Utf8Path {
+        &self.dir
+    }
+
+    pub(super) fn roles(&self) -> &Roles {
+        &self.roles
+    }
+
+    fn ring(&self) -> Keyring<'_> {
+        Keyring { roles: &self.roles, dir: self.dir.clone(), environment: &environment::key }
+    }
+
+    pub(super) fn has(&self, name: &KeyName) -> bool {
+        self.ring().has(name)
+    }
+
+    /// Makes the keys that are not there, and says how many.
+    pub(super) fn create_missing(&self, mark: KeyMark) -> anyhow::Result<usize> {
+        let ring = self.ring();
+        let missing: Vec<&KeyName> = self.roles.keys.keys().filter(|key| !ring.has(key)).collect();
+        self.create(&missing, mark)?;
+        Ok(missing.len())
+    }
+
+    /// Puts keys aside and makes new ones; gives the files of the old ones.
+    pub(super) fn replace(
+        &self,
+        names: &[KeyName],
+        mark: KeyMark,
+    ) -> anyhow::Result<Vec<Utf8PathBuf>> {
+        let ring = self.ring();
+        let aside = names.iter().map(|name| ring.retire(name)).collect::<Result<_, _>>()?;
+        self.create(&names.iter().collect::<Vec<_>>(), mark)?;
+        Ok(aside)
+    }
+
+    fn create(&self, names: &[&KeyName], mark: KeyMark) -> anyhow::Result<()> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let passphrase = match mark {
+            KeyMark::Development => None,
+            KeyMark::Release => {
+                let asked = ask("passphrase for the new keys");
+                let asked = asked.filter(|passphrase| !passphrase.is_empty());
+                Some(asked.ok_or_else(|| anyhow::anyhow!("keys for releases need a passphrase: set `SLIPWAY_PASSPHRASE`, or run this on a terminal; `--development` makes keys without one"))?)
+            }
+        };
+        let ring = self.ring();
+        for name in names {
+            ring.create(name, mark, passphrase.as_ref().map(|text| text.as_str()))?;
+        }
+        Ok(())
+    }
+
+    /// The public halves of all keys that are here.
+    pub(super) fn public_keys(&self) -> anyhow::Result<BTreeMap<KeyName, PublicKey>> {
+        let ring = self.ring();
+        let here = self.roles.keys.keys().filter(|name| ring.has(name));
+        here.map(|name| Ok((name.clone(), ring.open(name, &mut passphrase)?.public()))).collect()
+    }
+}
+
+impl Signers for Holders {
+    fn roles(&self) -> &Roles {
+        &self.roles
+    }
+
+    fn keys(&mut self, role: &RoleName) -> Result<Vec<SecretKey>, SigningError> {
+        let ring = self.ring();
+        let names = self.roles.role(role)?.keys.iter().filter(|name| ring.has(name));
+        names
+            .map(|name| {
+                if self.for_empty_channels {
+                    ring.open(name, &mut passphrase)
+                } else {
+                    ring.signer(name, role, &mut passphrase)
+                }
+            })
+            .collect()
+    }
+}
+
+fn passphrase(key: &KeyName) -> Option<Zeroizing<String>> {
+    ask(&format!("passphrase of the key `{key}`"))
+}
+
+/// The variable, else a line of the terminal that is not shown.
+fn ask(what: &str) -> Option<Zeroizing<String>> {
+    if let Some(text) = environment::get("SLIPWAY_PASSPHRASE") {
+        return Some(Zeroizing::new(text));
+    }
+    let input = std::io::stdin();
+    if !input.is_terminal() {
+        return None;
+    }
+    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+    let before = tcgetattr(&input).ok()?;
+    let mut quiet = before.clone();
+    quiet.local_modes -= LocalModes::ECHO;
+    tcsetattr(&input, OptionalActions::Now, &quiet).ok()?;
+    say(format_args!("{what}:"));
+    let mut line = Zeroizing::new(String::new());
+    let read = input.read_line(&mut line);
+    tcsetattr(&input, OptionalActions::Now, &before).ok()?;
+    read.ok()?;
+    Some(Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned()))
+}
