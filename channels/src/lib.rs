@@ -3,11 +3,13 @@
 //! Concepts:
 //! - [`Channel`]: `channels/NAME.toml`, validated: where its releases come from, and what must be true of them.
 //! - [`ReleaseRecord`]: what a release is, by digests. It never changes; its bytes are a target of TUF.
+//! - [`Bill`]: what a release is made of, as a bill of materials and as a provenance.
 //! - [`Repository`]: the signed metadata in an object store. [`State`] is what it says now, every signature checked.
 //! - [`Change`]: what a channel shall say next; [`promote`] and [`release`] decide it without I/O or clock.
 //! - Publishing uploads what never changes first, and switches one pointer (`metadata/timestamp.json`) last, under a check
 //!   that nobody else did meanwhile.
 
+mod bill;
 mod change;
 mod channel;
 mod error;
@@ -15,6 +17,7 @@ mod publish;
 mod record;
 mod repository;
 
+pub use bill::{Bill, Component, Source};
 pub use change::{Change, PromoteOptions, promote, release};
 pub use channel::{Channel, Promotion};
 pub use error::ChannelError;

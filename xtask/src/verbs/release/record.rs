@@ -4,11 +4,16 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use slipway_build::{NodeId, NodeStates};
-use slipway_channels::{Artefact, PackageEntry, ReleaseRecord, TestRun};
+use slipway_channels::{Artefact, Bill, Component, PackageEntry, ReleaseRecord, Source, TestRun};
 use slipway_packages_manifest::{Atom, DiskFormat, Version};
+use slipway_pipeline::package_node;
+use slipway_portage::Package;
 use slipway_store::Digest;
 
 use crate::{cli::Release, context::Context, report::say, verbs::test};
+
+/// The only architecture so far.
+const ARCH: &str = "amd64";
 
 /// A record, and the files that it speaks of.
 pub(super) struct Made {
@@ -40,7 +45,7 @@ pub(super) async fn make(
         found.with_context(|| format!("`{node}` left no {name}"))
     };
     let disk = find(&plan.nodes.disk, "disk.raw")?;
-    let blobs: Vec<(String, Digest)> = [
+    let mut blobs: Vec<(String, Digest)> = [
         (&qcow2, "disk.qcow2"),
         (&plan.nodes.usr, "usr.erofs"),
         (&plan.nodes.usr, "usr.verity"),
@@ -61,14 +66,28 @@ pub(super) async fn make(
     let inputs = states.load(&plan.nodes.disk)?.context("the disk has no state")?.key;
     let roots = image.packages.iter().map(Atom::as_str);
     let roots: Vec<_> = roots.filter_map(|atom| plan.resolution.requested(atom)).collect();
-    let packages = plan.resolution.installed(roots).into_iter().filter_map(|cpv| {
-        let package = plan.resolution.get(&cpv)?;
-        Some(PackageEntry {
-            name: cpv.category_and_name().to_owned(),
-            version: cpv.version().to_owned(),
-            licence: package.license.clone(),
-        })
-    });
+    let installed = plan.resolution.installed(roots);
+    let packages: Vec<&Package> =
+        installed.iter().filter_map(|cpv| plan.resolution.get(cpv)).collect();
+    let bill = Bill {
+        image: image.name.to_string(),
+        version: context.project.release().version.to_string(),
+        arch: ARCH.to_owned(),
+        inputs: inputs.to_string(),
+        sdk: context.sdk().await?.id,
+        components: packages
+            .iter()
+            .map(|package| component(package, &states))
+            .collect::<Result<_, _>>()?,
+    };
+    let provenance = bill.to_provenance(&artefacts)?;
+    for (name, bytes) in
+        [("sbom.cdx.json", bill.to_cyclonedx()?), ("provenance.intoto.json", provenance)]
+    {
+        let digest = context.store.put_bytes(&bytes)?;
+        artefacts.insert(name.to_owned(), Artefact { sha256: digest, length: bytes.len() as u64 });
+        blobs.push((name.to_owned(), digest));
+    }
     let mut tests = BTreeMap::new();
     if args.test && !args.dry_run {
         say(format_args!("testing {}", image.name));
@@ -78,14 +97,47 @@ pub(super) async fn make(
     let record = ReleaseRecord {
         schema: ReleaseRecord::SCHEMA,
         version: context.project.release().version.to_string(),
-        arch: "amd64".to_owned(),
+        arch: ARCH.to_owned(),
         image: image.name.to_string(),
         inputs: inputs.to_string(),
         usr_root_hash: roothash.trim().to_owned(),
         artefacts,
-        packages: packages.collect(),
+        packages: packages.iter().map(|package| entry(package)).collect(),
         tests,
         previous: previous.map(|version| version.to_string()),
     };
     Ok(Made { record, blobs })
+}
+
+fn entry(package: &Package) -> PackageEntry {
+    PackageEntry {
+        name: package.cpv.category_and_name().to_owned(),
+        version: package.cpv.version().to_owned(),
+        licence: package.license.clone(),
+    }
+}
+
+fn component(package: &Package, states: &NodeStates) -> anyhow::Result<Component> {
+    let state = states.load(&package_node(&package.cpv)?)?;
+    let reference =
+        |cpv: &slipway_portage::Cpv| format!("{}@{}", cpv.category_and_name(), cpv.version());
+    Ok(Component {
+        category: package.cpv.category().to_owned(),
+        name: package.cpv.name().to_owned(),
+        version: package.cpv.version().to_owned(),
+        description: package.description.clone(),
+        homepage: package.homepage.clone(),
+        licence: package.license.clone(),
+        image: state.and_then(|state| state.outputs.get("image").copied()),
+        sources: package
+            .distfiles
+            .iter()
+            .map(|source| Source {
+                name: source.name.clone(),
+                sha512: source.sha512.0.clone(),
+                blake2b: source.blake2b.0.clone(),
+            })
+            .collect(),
+        needs: package.edges.rdepend.iter().map(reference).collect(),
+    })
 }
