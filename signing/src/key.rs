@@ -52,6 +52,15 @@ impl PublicKey {
         }
     }
 
+    /// The key that TUF metadata has; `None` if it is of another kind than ours.
+    pub fn from_tuf(key: &Key) -> Option<Self> {
+        let Key::Ed25519 { keyval, .. } = key else { return None };
+        let bytes = <[u8; 32]>::try_from(&*keyval.public).ok()?;
+        let development = is_for_development(key);
+        let mark = if development { KeyMark::Development } else { KeyMark::Release };
+        Some(Self { bytes, mark })
+    }
+
     /// The identifier of the key: the SHA-256 of its canonical JSON.
     pub fn id(self) -> Decoded<Hex> {
         key_id(&self.to_tuf())
@@ -224,6 +233,8 @@ mod tests {
         let key = SecretKey::generate(name(), KeyMark::Release).unwrap().public();
         let marked = PublicKey { mark: KeyMark::Development, ..key };
         assert_ne!(key.id(), marked.id());
-        assert!(is_for_development(&marked.to_tuf()) && !is_for_development(&key.to_tuf()));
+        for key in [key, marked] {
+            assert_eq!(PublicKey::from_tuf(&key.to_tuf()), Some(key));
+        }
     }
 }

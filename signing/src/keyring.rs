@@ -5,7 +5,7 @@ use std::{io::Write as _, os::unix::fs::PermissionsExt};
 use camino::{Utf8Path, Utf8PathBuf};
 use zeroize::Zeroizing;
 
-use crate::{KeyMark, KeyName, KeySource, RoleName, Roles, SecretKey, SigningError};
+use crate::{KeyMark, KeyName, KeySource, PublicKey, RoleName, Roles, SecretKey, SigningError};
 
 /// Asks for the passphrase of a key.
 pub type Passphrase<'a> = dyn FnMut(&KeyName) -> Option<Zeroizing<String>> + 'a;
@@ -42,6 +42,38 @@ impl Keyring<'_> {
         SecretKey::from_pem(name, &text, passphrase)
     }
 
+    /// The public half of a key: from the file beside it, which its holder may give away, else from the key itself.
+    ///
+    /// # Errors
+    /// As [`Keyring::open`]; and when there is neither.
+    pub fn public(
+        &self,
+        name: &KeyName,
+        passphrase: &mut Passphrase<'_>,
+    ) -> Result<PublicKey, SigningError> {
+        let path = self.public_path(name);
+        if !path.exists() {
+            return Ok(self.open(name, passphrase)?.public());
+        }
+        let failed = |source| SigningError::File { operation: "read", key: name.clone(), source };
+        let text = fs_err::read(&path).map_err(failed)?;
+        let key = serde_json::from_slice(&text).ok().as_ref().and_then(PublicKey::from_tuf);
+        key.ok_or_else(|| SigningError::Key {
+            key: name.clone(),
+            problem: format!("`{path}` is no public key"),
+        })
+    }
+
+    /// Whether the public half of a key is here, so that nobody makes another key of that name.
+    pub fn has_public(&self, name: &KeyName) -> bool {
+        self.public_path(name).exists()
+    }
+
+    /// Where the public half of a key is.
+    fn public_path(&self, name: &KeyName) -> Utf8PathBuf {
+        self.dir.join(format!("{name}.pub"))
+    }
+
     /// Whether the key is a file or variable that is there.
     pub fn has(&self, name: &KeyName) -> bool {
         match self.source(name) {
@@ -68,6 +100,10 @@ impl Keyring<'_> {
         let path = self.dir.join(file);
         let key = SecretKey::generate(name.clone(), mark)?;
         write(name, &path, &key.to_pem(passphrase)?)?;
+        let public = serde_json::to_vec_pretty(&key.public().to_tuf());
+        let public = public.map_err(|error| SigningError::metadata(&RoleName::Root, error))?;
+        let failed = |source| SigningError::File { operation: "write", key: name.clone(), source };
+        fs_err::write(self.public_path(name), public).map_err(failed)?;
         Ok(key)
     }
 
@@ -90,6 +126,9 @@ impl Keyring<'_> {
         let failed =
             |source| SigningError::File { operation: "put aside", key: name.clone(), source };
         fs_err::rename(&path, &aside).map_err(failed)?;
+        if self.public_path(name).exists() {
+            fs_err::remove_file(self.public_path(name)).map_err(failed)?;
+        }
         Ok(aside)
     }
 
@@ -189,6 +228,19 @@ mod tests {
         assert_eq!(aside.file_name(), Some("alpha.pem.retired-1"));
         let other = ring.create(&key("alpha"), KeyMark::Release, None).unwrap();
         assert_ne!(other.public(), made.public());
+    }
+
+    /// One holder gives the public half away; the other one cannot sign with it.
+    #[test]
+    fn the_public_half_is_enough_to_name_a_key() {
+        let (one, two) = (Fixture::new(), Fixture::new());
+        let (one, two) = (one.ring(&|_| None), two.ring(&|_| None));
+        let made = one.create(&key("stable-1"), KeyMark::Release, Some("secret")).unwrap();
+        two.create(&key("stable-2"), KeyMark::Release, None).unwrap();
+        fs_err::copy(one.dir.join("stable-1.pub"), two.dir.join("stable-1.pub")).unwrap();
+        assert_eq!(two.public(&key("stable-1"), &mut |_| None).unwrap(), made.public());
+        assert!(two.has_public(&key("stable-1")) && !two.has(&key("stable-1")));
+        two.open(&key("stable-1"), &mut |_| None).unwrap_err();
     }
 
     #[test]

@@ -41,7 +41,8 @@ impl Holders {
     /// Makes the keys that are not there, and says how many.
     pub(super) fn create_missing(&self, mark: KeyMark) -> anyhow::Result<usize> {
         let ring = self.ring();
-        let missing: Vec<&KeyName> = self.roles.keys.keys().filter(|key| !ring.has(key)).collect();
+        let missing: Vec<&KeyName> =
+            self.roles.keys.keys().filter(|key| !ring.has(key) && !ring.has_public(key)).collect();
         self.create(&missing, mark)?;
         Ok(missing.len())
     }
@@ -77,11 +78,11 @@ impl Holders {
         Ok(())
     }
 
-    /// The public halves of all keys that are here.
+    /// The public halves of all keys.
     pub(super) fn public_keys(&self) -> anyhow::Result<BTreeMap<KeyName, PublicKey>> {
         let ring = self.ring();
-        let here = self.roles.keys.keys().filter(|name| ring.has(name));
-        here.map(|name| Ok((name.clone(), ring.open(name, &mut passphrase)?.public()))).collect()
+        let names = self.roles.keys.keys();
+        names.map(|name| Ok((name.clone(), ring.public(name, &mut passphrase)?))).collect()
     }
 }
 

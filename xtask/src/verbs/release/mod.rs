@@ -3,6 +3,8 @@
 mod holders;
 mod record;
 
+use std::collections::BTreeMap;
+
 use anyhow::Context as _;
 use camino::Utf8PathBuf;
 use jiff::Timestamp as Time;
@@ -10,7 +12,9 @@ use slipway_channels::{
     Change, Channel, Progress, PromoteOptions, Repository, State, promote, release,
 };
 use slipway_packages_manifest::Version;
-use slipway_signing::{ChannelName, ClientConfig, KeyMark, Roles, Verified};
+use slipway_signing::{
+    ChannelName, ClientConfig, KeyMark, KeyName, PublicKey, Roles, SigningError, Verified,
+};
 use slipway_store::Remote;
 
 use crate::{
@@ -124,7 +128,7 @@ pub(crate) async fn key(context: &Context, verb: &KeyVerb) -> anyhow::Result<()>
             }
             let public = desk.holders.public_keys()?;
             let now = desk.now;
-            let lookup = |name: &slipway_signing::KeyName| known(&public, name);
+            let lookup = |name: &KeyName| known(&public, name);
             tell(&desk.repository.rotate(state, &lookup, &mut desk.holders, now).await?);
             Ok(())
         }
@@ -151,13 +155,10 @@ pub(crate) async fn key(context: &Context, verb: &KeyVerb) -> anyhow::Result<()>
     }
 }
 
-fn known(
-    public: &std::collections::BTreeMap<slipway_signing::KeyName, slipway_signing::PublicKey>,
-    name: &slipway_signing::KeyName,
-) -> Result<slipway_signing::PublicKey, slipway_signing::SigningError> {
-    public.get(name).copied().ok_or_else(|| slipway_signing::SigningError::Key {
+fn known(public: &BTreeMap<KeyName, PublicKey>, name: &KeyName) -> Result<PublicKey, SigningError> {
+    public.get(name).copied().ok_or_else(|| SigningError::Key {
         key: name.clone(),
-        problem: "its public half is not known here".to_owned(),
+        problem: "`[keys]` of roles.toml does not have it".to_owned(),
     })
 }
 
@@ -168,7 +169,7 @@ async fn init(desk: &mut Desk, mark: KeyMark) -> anyhow::Result<()> {
     let public = desk.holders.public_keys()?;
     let now = desk.now;
     desk.holders.for_empty_channels = true;
-    let lookup = |name: &slipway_signing::KeyName| known(&public, name);
+    let lookup = |name: &KeyName| known(&public, name);
     let root = desk.repository.init(&lookup, &mut desk.holders, now).await;
     desk.holders.for_empty_channels = false;
     fs_err::write(&desk.root, root?.bytes())?;
@@ -300,7 +301,7 @@ pub(crate) async fn verify(context: &Context, releases: &Releases) -> anyhow::Re
     let (seen, _memory) = desk.look().await?;
     let mut names: Vec<String> = seen.targets().map(|(name, _)| name.to_owned()).collect();
     names.sort();
-    let mut blobs = std::collections::BTreeMap::new();
+    let mut blobs = BTreeMap::new();
     for name in &names {
         let bytes = seen.read(name).await?.with_context(|| format!("`{name}` is not there"))?;
         let record = slipway_channels::ReleaseRecord::from_bytes(&bytes)?;
