@@ -65,7 +65,7 @@ fn the_format_of_events() {
         {"event":"waiting","holder":"process 7: cargo"}
         {"event":"plan-ready","counts":{"fresh":1,"stale":2,"unknown":3},"estimate_seconds":90.0}
         {"event":"started","id":"a","kind":"package","reason":{"reason":"env-changed","name":"USE","old":null,"new":"ssl"},"at":1.5,"estimate_seconds":2.0,"log":"/logs/a.log"}
-        {"event":"phase","id":"a","phase":"compile"}
+        {"event":"phase","id":"a","phase":"compile","at":1.5}
         {"event":"finished","id":"a","kind":"package","how":"cut-off","start":1.5,"end":3.5,"seconds":2.0}
         {"event":"failed","id":"a","kind":"package","start":1.5,"end":3.5,"error":"exited with status 1","log":"/logs/a.log","last_lines":["ld: cannot find -lz"]}
         {"event":"stopped","id":"a","start":1.5,"end":3.5}
