@@ -187,7 +187,9 @@ pub(crate) async fn release_verb(context: &Context, args: &Release) -> anyhow::R
     }
     let channel = channel(context, &args.channel)?;
     let state = desk.state().await?;
-    let previous = state.releases(&channel.name).last().map(|release| release.version);
+    let version = context.project.release().version;
+    let known = state.releases(&channel.name).into_iter().map(|release| release.version);
+    let previous = known.filter(|known| *known < version).max();
     let made = record::make(context, args, previous).await?;
     let change = release(&state, &channel, &made.record, desk.now)?;
     if !args.dry_run {
