@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use jiff::Timestamp as Time;
 use slipway_packages_manifest::Version;
-use slipway_signing::{ChannelName, ChannelTargets};
+use slipway_signing::{ChannelName, ChannelTargets, hex};
 use slipway_store::Digest;
 use tough::{
     TargetName,
@@ -14,7 +14,7 @@ use tough::{
 
 use crate::{
     Channel, ChannelError, ReleaseRecord, State,
-    repository::{RELEASED, Release, hex, listed, target_object},
+    repository::{RELEASED, Release, listed, target_object},
     target_name,
 };
 
@@ -113,25 +113,6 @@ pub fn promote(
     add(state, to, release.version, &release.arch, bytes, options.now)
 }
 
-/// A release of a channel by version.
-///
-/// # Errors
-/// When there is none.
-pub(crate) fn find(
-    state: &State,
-    channel: &ChannelName,
-    version: Version,
-    arch: &str,
-) -> Result<Release, ChannelError> {
-    let releases = state.releases(channel);
-    let found = releases.iter().find(|r| r.version == version && r.arch == arch).cloned();
-    found.ok_or_else(|| ChannelError::NoRelease {
-        channel: channel.clone(),
-        version,
-        known: listed(&releases),
-    })
-}
-
 impl State {
     /// A release of a channel by version.
     ///
@@ -143,7 +124,13 @@ impl State {
         version: Version,
         arch: &str,
     ) -> Result<Release, ChannelError> {
-        find(self, channel, version, arch)
+        let releases = self.releases(channel);
+        let found = releases.iter().find(|r| r.version == version && r.arch == arch).cloned();
+        found.ok_or_else(|| ChannelError::NoRelease {
+            channel: channel.clone(),
+            version,
+            known: listed(&releases),
+        })
     }
 }
 

@@ -182,7 +182,8 @@ impl Repository {
         if state.snapshot.content().expires.duration_since(now) < half {
             return self.publish(state, signers, now).await;
         }
-        self.point_to(&state, &state.snapshot, signers, now).await?;
+        let timestamp = timestamp_of(&state, &state.snapshot, signers, now)?;
+        self.switch_to(&timestamp, Some(&state)).await?;
         Ok(Progress::Published { snapshot: state.snapshot.content().version.get() })
     }
 
@@ -337,28 +338,14 @@ impl Repository {
         let keys = state.keys(&role)?;
         let snapshot: Complete<Snapshot> = sign(Pending::new(role, snapshot), &keys, signers)?;
         self.create(&format!("metadata/{}.snapshot.json", at.version), snapshot.bytes()).await?;
+        // All signatures are there before the new root is: from then on, only it counts.
+        let timestamp = timestamp_of(&state, &snapshot, signers, now)?;
         if let Some(root) = root {
             let name = format!("metadata/{}.root.json", root.content().version);
             self.create(&name, root.bytes()).await?;
         }
-        self.point_to(&state, &snapshot, signers, now).await?;
+        self.switch_to(&timestamp, Some(&state)).await?;
         Ok(Progress::Published { snapshot: at.version.get() })
-    }
-
-    async fn point_to(
-        &self,
-        state: &State,
-        snapshot: &Complete<Snapshot>,
-        signers: &mut dyn Signers,
-        now: Time,
-    ) -> Result<(), ChannelError> {
-        let role = RoleName::Timestamp;
-        let lifetime = signers.roles().role(&role)?.expires;
-        let at = Expiry::after(Some(state.timestamp), now, lifetime);
-        let keys = state.keys(&role)?;
-        let timestamp = new_timestamp(snapshot, at);
-        let timestamp: Complete<Timestamp> = sign(Pending::new(role, timestamp), &keys, signers)?;
-        self.switch_to(&timestamp, Some(state)).await
     }
 
     async fn switch_to(
@@ -379,6 +366,20 @@ impl Repository {
             Created::Other => Err(ChannelError::Conflict),
         }
     }
+}
+
+/// The next pointer to a snapshot.
+fn timestamp_of(
+    state: &State,
+    snapshot: &Complete<Snapshot>,
+    signers: &mut dyn Signers,
+    now: Time,
+) -> Result<Complete<Timestamp>, ChannelError> {
+    let role = RoleName::Timestamp;
+    let lifetime = signers.roles().role(&role)?.expires;
+    let at = Expiry::after(Some(state.timestamp), now, lifetime);
+    let keys = state.keys(&role)?;
+    Ok(sign(Pending::new(role, new_timestamp(snapshot, at)), &keys, signers)?)
 }
 
 /// Signs with the keys at hand; fewer than the threshold is an error that says how many lack.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use jiff::Timestamp as Time;
 use serde::{Serialize, de::DeserializeOwned};
 use slipway_packages_manifest::Version;
-use slipway_signing::{ChannelName, Complete, Pending, RoleKeys, RoleName};
+use slipway_signing::{ChannelName, Complete, Pending, RoleKeys, RoleName, hex};
 use slipway_store::{Digest, Remote};
 use tough::schema::{Metafile, Root, Snapshot, Target, Targets, Timestamp};
 
@@ -283,10 +283,6 @@ pub(crate) fn target_object(
     target: &Target,
 ) -> String {
     format!("targets/{}.{}", hex(&target.hashes.sha256), target_name(channel, version, arch))
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn lost(name: &str) -> ChannelError {

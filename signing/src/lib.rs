@@ -23,7 +23,7 @@ pub use metadata::{
     ChannelTargets, Expiry, SPEC_VERSION, new_channel, new_root, new_snapshot, new_targets,
     new_timestamp,
 };
-pub use pending::{Complete, Pending, RoleKeys};
+pub use pending::{Complete, Pending, RoleKeys, hex};
 pub use roles::{ChannelName, KeyName, KeySource, Lifetime, Role, RoleName, Roles};
 pub use tough::{FilesystemTransport, TargetName};
 pub use zeroize::Zeroizing;

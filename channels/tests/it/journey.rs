@@ -67,6 +67,18 @@ async fn a_rotation_that_was_interrupted_is_ended_by_the_next() {
     assert_eq!(world.targets().await, ["alpha/4.0.0/amd64/release.json"]);
 }
 
+/// Without every key that is needed, nothing of a rotation is published, least of all the new root.
+#[tokio::test]
+async fn a_rotation_that_lacks_a_key_publishes_nothing() {
+    let mut world = World::new().await;
+    world.release("4.0.0").await.unwrap();
+    world.at_hand(&["root-1", "root-2", "targets-1", "snapshot"]);
+    let error = world.renew(&["root-3"]).await.unwrap_err();
+    assert!(error.to_string().starts_with("`timestamp` has 0 of 1 signatures"), "{error}");
+    assert_eq!(world.look().await.root().signed.version.get(), 1);
+    assert_eq!(world.targets().await, ["alpha/4.0.0/amd64/release.json"]);
+}
+
 #[tokio::test]
 async fn what_may_not_be_promoted_is_refused() {
     #[track_caller]

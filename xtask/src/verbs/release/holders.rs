@@ -43,7 +43,10 @@ impl Holders {
         let ring = self.ring();
         let missing: Vec<&KeyName> =
             self.roles.keys.keys().filter(|key| !ring.has(key) && !ring.has_public(key)).collect();
-        self.create(&missing, mark)?;
+        let passphrase = if missing.is_empty() { None } else { new_passphrase(mark)? };
+        for name in &missing {
+            ring.create(name, mark, passphrase.as_ref().map(|text| text.as_str()))?;
+        }
         Ok(missing.len())
     }
 
@@ -53,29 +56,15 @@ impl Holders {
         names: &[KeyName],
         mark: KeyMark,
     ) -> anyhow::Result<Vec<Utf8PathBuf>> {
+        // Whatever can fail by what the user gives fails before a key is put aside.
+        let passphrase = if names.is_empty() { None } else { new_passphrase(mark)? };
         let ring = self.ring();
-        let aside = names.iter().map(|name| ring.retire(name)).collect::<Result<_, _>>()?;
-        self.create(&names.iter().collect::<Vec<_>>(), mark)?;
-        Ok(aside)
-    }
-
-    fn create(&self, names: &[&KeyName], mark: KeyMark) -> anyhow::Result<()> {
-        if names.is_empty() {
-            return Ok(());
-        }
-        let passphrase = match mark {
-            KeyMark::Development => None,
-            KeyMark::Release => {
-                let asked = ask("passphrase for the new keys");
-                let asked = asked.filter(|passphrase| !passphrase.is_empty());
-                Some(asked.ok_or_else(|| anyhow::anyhow!("keys for releases need a passphrase: set `SLIPWAY_PASSPHRASE`, or run this on a terminal; `--development` makes keys without one"))?)
-            }
-        };
-        let ring = self.ring();
+        let mut aside = Vec::new();
         for name in names {
+            aside.push(ring.retire(name)?);
             ring.create(name, mark, passphrase.as_ref().map(|text| text.as_str()))?;
         }
-        Ok(())
+        Ok(aside)
     }
 
     /// The public halves of all keys.
@@ -104,6 +93,19 @@ impl Signers for Holders {
             })
             .collect()
     }
+}
+
+/// The passphrase of keys that are about to be made; those for development have none.
+fn new_passphrase(mark: KeyMark) -> anyhow::Result<Option<Zeroizing<String>>> {
+    if mark == KeyMark::Development {
+        return Ok(None);
+    }
+    let asked = ask("passphrase for the new keys").filter(|passphrase| !passphrase.is_empty());
+    anyhow::ensure!(
+        asked.is_some(),
+        "keys for releases need a passphrase: set `SLIPWAY_PASSPHRASE`, or run this on a terminal; `--development` makes keys without one"
+    );
+    Ok(asked)
 }
 
 fn passphrase(key: &KeyName) -> Option<Zeroizing<String>> {

@@ -214,7 +214,7 @@ pub(crate) async fn promote_verb(context: &Context, args: &Promote) -> anyhow::R
     let to = channel(context, &args.to)?;
     let state = desk.state().await?;
     let version: Version = args.version.parse()?;
-    let found = state.release(&args.from, version, "amd64")?;
+    let found = state.release(&args.from, version, record::ARCH)?;
     let (record, bytes) = desk.repository.record(&args.from, &found).await?;
     let options = PromoteOptions { now: desk.now, allow_downgrade: args.allow_downgrade };
     let change = promote(&state, &args.from, &to, &found, (&record, &bytes), options)?;

@@ -13,7 +13,7 @@ use slipway_store::Digest;
 use crate::{cli::Release, context::Context, report::say, verbs::test};
 
 /// The only architecture so far.
-const ARCH: &str = "amd64";
+pub(super) const ARCH: &str = "amd64";
 
 /// A record, and the files that it speaks of.
 pub(super) struct Made {
