@@ -113,7 +113,7 @@ async fn run(arguments: &Arguments) -> zbus::Result<u8> {
         Verb::Update { from, .. } => {
             let folder = from.as_ref().map(std::path::absolute).transpose();
             Command::Update {
-                folder: folder.map_err(|error| zbus::Error::from(std::sync::Arc::new(error)))?,
+                folder: folder.map_err(|error| zbus::Error::Failure(error.to_string()))?,
             }
         }
         Verb::Rollback => Command::Rollback,
