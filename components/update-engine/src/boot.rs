@@ -135,7 +135,7 @@ mod tests {
     use slipway_payload::Digest;
 
     use super::*;
-    use crate::{disk::DirEsp, install::Running};
+    use crate::{disk::DirEsp, slots::Running};
 
     fn host(version: &str) -> Host {
         Host {

@@ -9,7 +9,7 @@ use std::{
 use fs_err as fs;
 use slipway_payload::{Digest, Version};
 
-use crate::install::{Running, halves};
+use crate::slots::{Running, halves};
 
 /// A machine.
 #[derive(Clone, Debug, PartialEq, Eq)]

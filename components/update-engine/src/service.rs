@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    agent::{Agent, AgentError, Report},
+    agent::{Agent, Report},
+    error::AgentError,
     fetch::FetchError,
     talk::Asked,
     update::{Ask, Depth, Done, Origin},
@@ -151,15 +152,13 @@ fn is_overload(result: &Result<Done, AgentError>) -> bool {
     matches!(result, Err(AgentError::Fetch(FetchError::Status { status: 500 | 503, .. })))
 }
 
-/// Within five minutes of it; short intervals are kept as they are.
+/// Within five minutes of it, or within half of it if it is short.
 fn spread(interval: Duration) -> Duration {
-    if interval < SPREAD {
-        return interval;
-    }
+    let width = SPREAD.min(interval);
     let mut chance = [0; 2];
     let _without_chance = getrandom::fill(&mut chance);
     let chance = u32::from(u16::from_le_bytes(chance));
-    interval - SPREAD / 2 + SPREAD * chance / u32::from(u16::MAX)
+    interval - width / 2 + width * chance / u32::from(u16::MAX)
 }
 
 async fn execute(agent: &mut Agent, command: Command, now: i64) -> Reply {
@@ -214,12 +213,16 @@ mod tests {
 
     #[test]
     fn checks_are_spread_around_their_interval() {
-        let interval = Duration::from_secs(45 * 60);
-        for _ in 0..100 {
-            let wait = spread(interval).as_secs();
-            assert!((40 * 60..=50 * 60).contains(&wait), "{wait}");
+        #[track_caller]
+        fn check(interval: u64, expected: std::ops::RangeInclusive<u64>) {
+            for _ in 0..100 {
+                let wait = spread(Duration::from_secs(interval)).as_secs();
+                assert!(expected.contains(&wait), "{wait}");
+            }
         }
-        assert_eq!(spread(Duration::from_secs(5)), Duration::from_secs(5));
+        check(45 * 60, 40 * 60..=50 * 60);
+        check(7 * 60, 210..=630);
+        check(0, 0..=0);
     }
 
     #[test]

@@ -66,7 +66,8 @@ impl Speaker<'_> {
     pub fn check(&self) -> Result<String, TalkError> {
         let mut app = self.app()?;
         app.ping = Some(Ping { active: true, ..Ping::default() });
-        app.update_check = Some(UpdateCheck::default());
+        let target_version_prefix = self.memory.pin.clone().unwrap_or_default();
+        app.update_check = Some(UpdateCheck { target_version_prefix });
         app.events = vec![match self.memory.report_rollback {
             true => Event::failure(ErrorCode::ROLLED_BACK),
             false => {
@@ -204,7 +205,7 @@ mod tests {
     use slipway_payload::Digest;
 
     use super::*;
-    use crate::install::Running;
+    use crate::slots::Running;
 
     fn host() -> Host {
         Host {

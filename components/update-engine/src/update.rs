@@ -9,11 +9,13 @@ use slipway_omaha::Event;
 use slipway_payload::{Applier, Head, PayloadError, Section, Version, read_head};
 
 use crate::{
-    agent::{Agent, AgentError},
+    agent::Agent,
     decide::{Candidate, CandidateKind, Facts, Plan, decide},
+    error::AgentError,
     fetch::{Download, Place},
-    install::{Install, InstallError, Slots},
+    install::{Install, InstallError},
     memory,
+    slots::Slots,
     status::{Stage, Status},
     talk::{self, Asked, Speaker},
     trust::Trusted,

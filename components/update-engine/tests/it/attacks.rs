@@ -2,14 +2,15 @@
 
 use std::io;
 
+use jiff::{SignedDuration, Timestamp as Time};
 use slipway_update_engine::{
     AgentError, DirEsp, Disk, Esp, FileDisk, Files, Hardware, Stage, Status,
 };
 
 use crate::{
-    machine::{World, by_timer, disk_length},
-    repository::Images,
-    server::Faults,
+    machine::{Machine, World, by_timer, disk_length},
+    repository::{Images, Publisher},
+    server::{Faults, Server},
 };
 
 impl World {
@@ -107,6 +108,21 @@ async fn metadata_of_somebody_else() {
     let root = fs_err::read(&other.publisher.root).unwrap();
     fs_err::write(&world.publisher.root, root).unwrap();
     world.refuses("the repository's metadata is not to be trusted", 25).await;
+}
+
+/// Metadata that nobody has renewed: somebody holds the machine at an old version.
+#[tokio::test]
+async fn expired_metadata() {
+    let mut world = World::new().await;
+    let past = Time::now() - SignedDuration::from_hours(24 * 45);
+    let folder = world.path.join("past");
+    fs_err::create_dir_all(&folder).unwrap();
+    world.publisher = Publisher::at(&folder, past).await;
+    world.server = Server::new(&world.publisher.folder).await;
+    let (old, machine) = (world.old.clone(), folder.join("machine"));
+    world.machine = Machine::new(&machine, &old, &world.server, &world.publisher);
+    world.offer("4.1.0").await;
+    world.refuses("xpired", 25).await;
 }
 
 #[tokio::test]

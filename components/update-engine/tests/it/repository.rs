@@ -117,24 +117,29 @@ pub(crate) struct Publisher {
     holder: Holder,
     channel: Channel,
     root_bytes: Vec<u8>,
+    now: Time,
 }
 
 impl Publisher {
     pub(crate) async fn new(parent: &std::path::Path) -> Self {
+        Self::at(parent, Time::now()).await
+    }
+
+    /// One whose holders sign at another time.
+    pub(crate) async fn at(parent: &std::path::Path, now: Time) -> Self {
         let folder = parent.join("repository");
         let path = Utf8PathBuf::try_from(folder.clone()).unwrap();
         let repository = Repository::new(Remote::local(&path).unwrap());
         let mut holder = Holder::new();
         let public: BTreeMap<KeyName, PublicKey> =
             holder.pem.keys().map(|name| (name.clone(), holder.key(name).public())).collect();
-        let root =
-            repository.init(&|name| Ok(public[name]), &mut holder, Time::now()).await.unwrap();
+        let root = repository.init(&|name| Ok(public[name]), &mut holder, now).await.unwrap();
         let root_bytes = root.bytes().to_vec();
         let root = parent.join("root.json");
         fs_err::write(&root, &root_bytes).unwrap();
         let text = include_str!("../../../../channels/alpha.toml");
         let channel = Channel::parse("alpha".parse().unwrap(), "alpha.toml", text).unwrap();
-        Self { folder, root, repository, holder, channel, root_bytes }
+        Self { folder, root, repository, holder, channel, root_bytes, now }
     }
 
     /// Publishes a full payload, and deltas from other systems.
@@ -146,8 +151,8 @@ impl Publisher {
 
     pub(crate) async fn publish(&mut self, record: &ReleaseRecord) {
         let state = self.repository.load(&self.root_bytes).await.unwrap();
-        let change = release(&state, &self.channel, record, Time::now()).unwrap();
-        self.repository.apply(state, change, &mut self.holder, Time::now()).await.unwrap();
+        let change = release(&state, &self.channel, record, self.now).unwrap();
+        self.repository.apply(state, change, &mut self.holder, self.now).await.unwrap();
     }
 
     /// Uploads the payloads, and writes down what they are.
@@ -217,7 +222,7 @@ impl Publisher {
             objects: vec![(format!("targets/{digest}.{name}"), bytes.into())],
             summary: vec!["policy".to_owned()],
         };
-        self.repository.apply(state, change, &mut self.holder, Time::now()).await.unwrap();
+        self.repository.apply(state, change, &mut self.holder, self.now).await.unwrap();
     }
 
     /// The file of a payload.
