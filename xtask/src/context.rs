@@ -10,7 +10,7 @@ use slipway_engine::{
 };
 use slipway_packages_manifest::{Atom, DiskFormat, Image};
 use slipway_pipeline::{
-    EngineInRoot, EngineSource, ImageNodes, Network, Planner, Project, Shared, package_node,
+    Cargo, EngineInRoot, EngineSource, ImageNodes, Network, Planner, Project, Shared, package_node,
     resolve_action, setup_steps,
 };
 use slipway_portage::{Resolution, Target, parse_resolution};
@@ -77,6 +77,13 @@ impl Context {
         Ok(Network { debian, ca_bundle: ca_bundle() })
     }
 
+    /// The user's cargo, which knows where crates come from.
+    fn cargo(&self) -> anyhow::Result<Cargo> {
+        let program = environment::get("CARGO").unwrap_or_else(|| "cargo".to_owned());
+        let root = self.project.root().canonicalize_utf8()?;
+        Ok(Cargo::new(program.into(), environment::cargo_home(), root))
+    }
+
     pub(crate) fn mirror(&self) -> anyhow::Result<slipway_seed::Mirror> {
         let explicit = self.global.mirror.clone().or_else(|| environment::get("SLIPWAY_MIRROR"));
         Ok(slipway_seed::mirrors::choose(explicit.as_deref(), &apt_files()?)?)
@@ -114,6 +121,7 @@ impl Context {
             target: Target { sdk, epoch: self.project.release().epoch },
             work: self.cache.join("work"),
             network: self.network()?,
+            cargo: self.cargo()?,
             keep: if self.global.keep_failed { Keep::OnFailure } else { Keep::Never },
         }))
     }

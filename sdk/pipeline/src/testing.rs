@@ -1,0 +1,32 @@
+//! What tests of this crate share.
+
+use std::sync::Arc;
+
+use camino::Utf8Path;
+use slipway_engine::{
+    AutoConfig, ChildProgram, Choice, DockerConfig, DockerEndpoint, EmbeddedConfig, Keep, RootFs,
+};
+use slipway_portage::Target;
+
+use crate::{Cargo, EngineSource, Network, Shared};
+
+/// What runners need, with an engine that is never started and the given cargo.
+pub(crate) fn shared(dir: &Utf8Path, cargo: Cargo) -> Shared {
+    let grace = std::time::Duration::ZERO;
+    let (scratch_dir, child) = (dir.to_owned(), ChildProgram::CurrentExe);
+    let docker = DockerConfig {
+        endpoint: DockerEndpoint::Local,
+        scratch_dir: scratch_dir.clone(),
+        child: child.clone(),
+        grace,
+    };
+    let config = AutoConfig { docker, embedded: EmbeddedConfig { scratch_dir, child, grace } };
+    Shared {
+        engine: Arc::new(EngineSource::new(Choice::Auto, config)),
+        target: Target { sdk: RootFs { dir: "/sdk".into(), id: "sdk".into() }, epoch: 7 },
+        work: dir.join("work"),
+        network: Network::default(),
+        cargo,
+        keep: Keep::Never,
+    }
+}
