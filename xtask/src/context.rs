@@ -171,12 +171,25 @@ impl Context {
         }
     }
 
-    /// The graph of an image in a format.
+    /// The graph of an image in a format, which trusts the root metadata beside this user's keys, if there is one.
     pub(crate) async fn image(
         &self,
         image: &Image,
         format: DiskFormat,
     ) -> anyhow::Result<ImagePlan> {
+        // Who has no place for keys has no root either.
+        let keys = environment::keys_dir().unwrap_or_default();
+        self.image_trusting(image, format, &keys.join("root.json")).await
+    }
+
+    /// The graph of an image in a format, with the root metadata of the file `trusted`, if there is one.
+    pub(crate) async fn image_trusting(
+        &self,
+        image: &Image,
+        format: DiskFormat,
+        trusted: &Utf8Path,
+    ) -> anyhow::Result<ImagePlan> {
+        let trusted = trusted.is_file().then(|| fs_err::read_to_string(trusted)).transpose()?;
         let shared = self.shared().await?;
         let initrd =
             image.initrd.as_ref().map(|name| self.project.image(name.as_str())).transpose()?;
@@ -188,7 +201,7 @@ impl Context {
         let resolution = self.resolve(&shared, atoms).await?;
         let planner = self.planner(&resolution, &shared);
         let mut actions: Vec<Action> = planner.packages()?;
-        let (image_actions, nodes) = planner.image(image, format)?;
+        let (image_actions, nodes) = planner.image(image, format, trusted.as_deref())?;
         actions.extend(image_actions);
         let graph = Arc::new(Graph::new(actions)?);
         self.digests.save()?;

@@ -82,6 +82,14 @@ pub(crate) fn data_dir() -> anyhow::Result<Utf8PathBuf> {
     Ok(base.join("slipway"))
 }
 
+/// Where keys are kept unless a flag says otherwise.
+pub(crate) fn keys_dir() -> anyhow::Result<Utf8PathBuf> {
+    match get("SLIPWAY_KEYS") {
+        Some(dir) => Ok(dir.into()),
+        None => Ok(data_dir()?.join("keys")),
+    }
+}
+
 /// Seconds since 1970.
 pub(crate) fn now() -> u64 {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]

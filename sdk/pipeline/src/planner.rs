@@ -36,6 +36,9 @@ pub struct Planner<'a> {
     pub digests: &'a FileDigests,
 }
 
+/// Where an image has the root metadata that it trusts.
+pub(crate) const TRUSTED_ROOT: &str = "usr/share/slipway/root.json";
+
 /// The actions of an image that others ask for.
 #[derive(Clone, Debug)]
 pub struct ImageNodes {
@@ -166,7 +169,9 @@ impl Planner<'_> {
         ))
     }
 
-    /// The actions that make a disk of `image`, besides those of its packages.
+    /// The actions that make a disk of `image`, besides those of its packages. `trusted` is the text of the root metadata from which
+    /// a system of this image learns whose releases to believe; it is a file of the image, not of a package, so that packages are
+    /// the same for everybody.
     ///
     /// # Errors
     /// When the image has no layout or initrd, or one of its packages was not resolved.
@@ -174,6 +179,7 @@ impl Planner<'_> {
         &self,
         image: &Image,
         format: DiskFormat,
+        trusted: Option<&str>,
     ) -> Result<(Vec<Action>, ImageNodes), PipelineError> {
         let problem = |problem: &str| PipelineError::Image {
             image: image.name.to_string(),
@@ -192,6 +198,8 @@ impl Planner<'_> {
                 .into_iter()
                 .map(|(name, text)| (format!("usr/lib/repart.d/{name}"), text)),
         );
+
+        files.extend(trusted.map(|text| (TRUSTED_ROOT.to_owned(), text.to_owned())));
 
         let name = image.name.as_str();
         let root = self.compose(Kind::Root, name, image, Product::Usr, files)?;

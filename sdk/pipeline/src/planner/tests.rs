@@ -69,6 +69,25 @@ fn resolution(atoms: &[&str]) -> Resolution {
 }
 
 #[test]
+fn whom_an_image_trusts_is_no_matter_of_its_packages_or_its_initrd() {
+    let world = World::new();
+    let image = world.project.image("minimal").unwrap();
+    let plan = |trusted: Option<&str>| {
+        let (actions, _) = world.planner().image(&image, DiskFormat::Raw, trusted).unwrap();
+        actions
+            .into_iter()
+            .map(|action| (action.id.to_string(), (action.argv, action.env, action.inputs)))
+            .collect::<BTreeMap<_, _>>()
+    };
+    let (nobody, somebody) = (plan(None), plan(Some("{\"signed\":{}}")));
+    let changed: Vec<_> = nobody.keys().filter(|id| nobody[*id] != somebody[*id]).collect();
+    assert_eq!(changed, ["root:minimal"]);
+    let argv = &somebody["root:minimal"].0;
+    let at = argv.iter().position(|word| word == TRUSTED_ROOT).unwrap();
+    assert_eq!(argv[at + 1], "{\"signed\":{}}");
+}
+
+#[test]
 fn every_file_and_crate_of_a_component_is_an_input() {
     let world = World::new();
     let planner = world.planner();
