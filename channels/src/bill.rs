@@ -190,8 +190,7 @@ fn uuid(digest: &str) -> String {
 }
 
 fn pretty(value: &Value) -> Result<Bytes, ChannelError> {
-    let mut bytes =
-        serde_json::to_vec_pretty(value).map_err(|source| ChannelError::Record { source })?;
+    let mut bytes = serde_json::to_vec_pretty(value).map_err(slipway_payload::RecordError::Json)?;
     bytes.push(b'\n');
     Ok(bytes.into())
 }
@@ -246,7 +245,7 @@ mod tests {
 
     #[test]
     fn the_provenance_names_each_input_once() {
-        let artefact = Artefact { sha256: Digest::of_bytes(b"x"), length: 1 };
+        let artefact = Artefact { sha256: slipway_payload::Digest::of_bytes(b"x"), length: 1 };
         let value = parsed(&bill().to_provenance(&[("usr".to_owned(), artefact)].into()).unwrap());
         let inputs = &value["predicate"]["buildDefinition"]["resolvedDependencies"];
         let names: Vec<&str> = inputs

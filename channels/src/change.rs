@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use jiff::Timestamp as Time;
 use slipway_packages_manifest::Version;
+use slipway_payload::record_name;
 use slipway_signing::{ChannelName, ChannelTargets, hex};
 use slipway_store::Digest;
 use tough::{
@@ -15,7 +16,6 @@ use tough::{
 use crate::{
     Channel, ChannelError, ReleaseRecord, State,
     repository::{RELEASED, Release, listed, target_object},
-    target_name,
 };
 
 /// What a channel shall say next.
@@ -58,7 +58,7 @@ pub fn release(
         });
     }
     let version = version_of(record)?;
-    add(state, channel, version, &record.arch, &record.to_bytes()?, now)
+    add(state, channel, version, &record.arch, &record.to_bytes()?.into(), now)
 }
 
 /// Takes a release to the next channel: the same bytes, signed by others.
@@ -135,9 +135,7 @@ impl State {
 }
 
 fn version_of(record: &ReleaseRecord) -> Result<Version, ChannelError> {
-    record.version.parse().map_err(|error: slipway_packages_manifest::VersionError| {
-        ChannelError::Record { source: <serde_json::Error as serde::de::Error>::custom(error) }
-    })
+    record.version.parse().map_err(ChannelError::RecordVersion)
 }
 
 fn add(
@@ -185,7 +183,7 @@ fn parse_name(
     arch: &str,
 ) -> Result<TargetName, ChannelError> {
     let role = slipway_signing::RoleName::Channel(channel.clone());
-    TargetName::new(target_name(channel, version, arch)).map_err(|error| {
+    TargetName::new(record_name(channel.as_str(), version, arch)).map_err(|error| {
         slipway_signing::SigningError::Metadata { role, source: Box::new(error) }.into()
     })
 }

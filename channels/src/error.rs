@@ -65,12 +65,11 @@ pub enum ChannelError {
     )]
     Conflict,
     /// A record that cannot be read or written.
+    #[error(transparent)]
+    Record(#[from] slipway_payload::RecordError),
+    /// A record whose version is none.
     #[error("the release record cannot be used")]
-    Record {
-        /// Why not.
-        #[source]
-        source: serde_json::Error,
-    },
+    RecordVersion(#[source] slipway_packages_manifest::VersionError),
     /// A version that the channel has.
     #[error("`{channel}` has {version} already, with other content; a release never changes")]
     Exists {

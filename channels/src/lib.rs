@@ -2,7 +2,7 @@
 //!
 //! Concepts:
 //! - [`Channel`]: `channels/NAME.toml`, validated: where its releases come from, and what must be true of them.
-//! - [`ReleaseRecord`]: what a release is, by digests. It never changes; its bytes are a target of TUF.
+//! - [`ReleaseRecord`]: what a release is, by digests (crate `slipway-payload`). It never changes; its bytes are a target of TUF.
 //! - [`Bill`]: what a release is made of, as a bill of materials and as a provenance.
 //! - [`Repository`]: the signed metadata in an object store. [`State`] is what it says now, every signature checked.
 //! - [`Change`]: what a channel shall say next; [`promote`] and [`release`] decide it without I/O or clock.
@@ -14,7 +14,6 @@ mod change;
 mod channel;
 mod error;
 mod publish;
-mod record;
 mod repository;
 
 pub use bill::{Bill, Component, Source};
@@ -22,5 +21,12 @@ pub use change::{Change, PromoteOptions, promote, release};
 pub use channel::{Channel, Promotion};
 pub use error::ChannelError;
 pub use publish::{Progress, Signers};
-pub use record::{Artefact, PackageEntry, ReleaseRecord, TestRun, target_name};
 pub use repository::{Release, Repository, State};
+pub use slipway_payload::{
+    Artefact, ChannelPolicy, PackageEntry, PayloadEntry, PayloadKind, ReleaseRecord, TestRun,
+};
+
+/// The digest of an object of the store, as records have it.
+pub fn record_digest(digest: slipway_store::Digest) -> slipway_payload::Digest {
+    slipway_payload::Digest::from_bytes(*digest.as_bytes())
+}

@@ -9,11 +9,12 @@ use bytes::Bytes;
 use jiff::Timestamp as Time;
 use serde::{Serialize, de::DeserializeOwned};
 use slipway_packages_manifest::Version;
+use slipway_payload::record_name;
 use slipway_signing::{ChannelName, Complete, Pending, RoleKeys, RoleName, hex};
 use slipway_store::{Digest, Remote};
 use tough::schema::{Metafile, Root, Snapshot, Target, Targets, Timestamp};
 
-use crate::{ChannelError, ReleaseRecord, target_name};
+use crate::{ChannelError, ReleaseRecord};
 
 /// No metadata of ours is larger, in bytes.
 const LIMIT: u64 = 4 << 20;
@@ -282,7 +283,11 @@ pub(crate) fn target_object(
     arch: &str,
     target: &Target,
 ) -> String {
-    format!("targets/{}.{}", hex(&target.hashes.sha256), target_name(channel, version, arch))
+    format!(
+        "targets/{}.{}",
+        hex(&target.hashes.sha256),
+        record_name(channel.as_str(), version, arch)
+    )
 }
 
 fn lost(name: &str) -> ChannelError {

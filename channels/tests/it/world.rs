@@ -9,11 +9,12 @@ use slipway_channels::{
     Artefact, Channel, ChannelError, Progress, PromoteOptions, ReleaseRecord, Repository, Signers,
     State, TestRun, promote, release,
 };
+use slipway_payload::Digest;
 use slipway_signing::{
     ChannelName, ClientConfig, KeyMark, KeyName, PublicKey, RoleName, Roles, SecretKey,
     SigningError, Verified, verify,
 };
-use slipway_store::{Digest, Remote};
+use slipway_store::Remote;
 use tough::FilesystemTransport;
 use url::Url;
 
@@ -184,6 +185,7 @@ pub(crate) fn record(version: &str) -> ReleaseRecord {
         inputs: disk.to_string(),
         usr_root_hash: disk.to_string(),
         artefacts: [("disk.raw".to_owned(), Artefact { sha256: disk, length: 5 })].into(),
+        payloads: Vec::new(),
         packages: Vec::new(),
         tests: [("boot".to_owned(), TestRun { disk })].into(),
         previous: None,
@@ -192,5 +194,5 @@ pub(crate) fn record(version: &str) -> ReleaseRecord {
 
 /// The bytes of a record.
 pub(crate) fn bytes(version: &str) -> Bytes {
-    record(version).to_bytes().unwrap()
+    record(version).to_bytes().unwrap().into()
 }

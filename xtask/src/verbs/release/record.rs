@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 use camino::Utf8Path;
 use slipway_build::{NodeId, NodeStates};
-use slipway_channels::{Artefact, Bill, Component, PackageEntry, ReleaseRecord, Source, TestRun};
+use slipway_channels::{
+    Artefact, Bill, Component, PackageEntry, ReleaseRecord, Source, TestRun, record_digest,
+};
 use slipway_packages_manifest::{Atom, DiskFormat, Version};
 use slipway_pipeline::package_node;
 use slipway_portage::Package;
@@ -62,7 +64,7 @@ pub(super) async fn make(
     let mut artefacts = BTreeMap::new();
     for (name, digest) in &blobs {
         let length = fs_err::metadata(bytes(digest)?)?.len();
-        artefacts.insert(name.clone(), Artefact { sha256: *digest, length });
+        artefacts.insert(name.clone(), Artefact { sha256: record_digest(*digest), length });
     }
     let roothash = fs_err::read_to_string(bytes(&find(&plan.nodes.usr, "roothash")?)?)?;
     let inputs = states.load(&plan.nodes.disk)?.context("the disk has no state")?.key;
@@ -87,14 +89,15 @@ pub(super) async fn make(
         [("sbom.cdx.json", bill.to_cyclonedx()?), ("provenance.intoto.json", provenance)]
     {
         let digest = context.store.put_bytes(&bytes)?;
-        artefacts.insert(name.to_owned(), Artefact { sha256: digest, length: bytes.len() as u64 });
+        let length = bytes.len() as u64;
+        artefacts.insert(name.to_owned(), Artefact { sha256: record_digest(digest), length });
         blobs.push((name.to_owned(), digest));
     }
     let mut tests = BTreeMap::new();
     if args.test && !args.dry_run {
         say(format_args!("testing {}", image.name));
         test::boot_of(image.name.as_str())?;
-        tests.insert("boot".to_owned(), TestRun { disk });
+        tests.insert("boot".to_owned(), TestRun { disk: record_digest(disk) });
     }
     let record = ReleaseRecord {
         schema: ReleaseRecord::SCHEMA,
@@ -104,6 +107,7 @@ pub(super) async fn make(
         inputs: inputs.to_string(),
         usr_root_hash: roothash.trim().to_owned(),
         artefacts,
+        payloads: Vec::new(),
         packages: packages.iter().map(|package| entry(package)).collect(),
         tests,
         previous: previous.map(|version| version.to_string()),
