@@ -188,3 +188,6 @@ fn store_package(
     }
     Ok(outputs)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use camino::Utf8Path;
+use slipway_build::{Action, BuildError, Cancel, Graph, NodeId, Outcome, RunOptions};
 use slipway_engine::{
     AutoConfig, ChildProgram, Choice, DockerConfig, DockerEndpoint, EmbeddedConfig, Keep, RootFs,
 };
 use slipway_portage::Target;
+use slipway_store::Store;
 
 use crate::{Cargo, EngineSource, Network, Shared};
 
@@ -29,4 +31,20 @@ pub(crate) fn shared(dir: &Utf8Path, cargo: Cargo) -> Shared {
         cargo,
         keep: Keep::Never,
     }
+}
+
+/// Runs actions as a build does.
+pub(crate) async fn run(store: &Arc<Store>, actions: Vec<Action>) -> Result<Outcome, BuildError> {
+    let graph = Arc::new(Graph::new(actions).unwrap());
+    let ids: Vec<NodeId> = graph.iter().map(|action| action.id.clone()).collect();
+    let options = RunOptions {
+        slots: 1,
+        fetches: 4,
+        memory_bytes: 1 << 30,
+        keep_going: true,
+        force: Default::default(),
+        unix_time: 0,
+    };
+    let (sender, _events) = tokio::sync::mpsc::unbounded_channel();
+    slipway_build::run(graph, &ids, options, store.clone(), sender, Cancel::new()).await
 }

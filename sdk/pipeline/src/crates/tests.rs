@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use slipway_build::{Action, BuildError, Cancel, Graph, Kind, NodeId, Outcome, RunOptions};
+use slipway_build::{Action, BuildError, Kind, NodeId, Outcome};
 use slipway_store::Store;
 
 use super::*;
@@ -55,18 +55,7 @@ impl World {
             guess_seconds: None,
             runner: Arc::new(CrateRunner { wanted: wanted.clone(), shared: shared.clone() }),
         };
-        let graph = Arc::new(Graph::new(crates.iter().map(action).collect()).unwrap());
-        let ids: Vec<_> = graph.iter().map(|action| action.id.clone()).collect();
-        let options = RunOptions {
-            slots: 1,
-            fetches: 4,
-            memory_bytes: 1 << 30,
-            keep_going: true,
-            force: Default::default(),
-            unix_time: 0,
-        };
-        let (sender, _events) = tokio::sync::mpsc::unbounded_channel();
-        slipway_build::run(graph, &ids, options, self.store.clone(), sender, Cancel::new()).await
+        crate::testing::run(&self.store, crates.iter().map(action).collect()).await
     }
 
     fn calls(&self) -> Vec<String> {

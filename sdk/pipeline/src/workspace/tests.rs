@@ -212,3 +212,37 @@ fn a_part_of_our_own_workspace_names_its_crates() {
     assert!(part.files.iter().any(|file| file.name == "sdk/store/src/lib.rs"));
     assert!(part.files.iter().all(|file| file.name.starts_with("sdk/store/")));
 }
+
+/// Name, version and digest of everything from the registry.
+fn locked(text: &str) -> BTreeSet<(String, String, Option<String>)> {
+    let packages = lock::parse(text).unwrap().packages.into_iter();
+    packages.map(|locked| (locked.name, locked.version, locked.checksum)).collect()
+}
+
+#[test]
+fn cargo_finds_all_that_it_needs_in_a_part() {
+    let root = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let workspace = Workspace::load(&root).unwrap();
+    for name in ["slipway-store", "slipway-update-engine"] {
+        let part = workspace.part(name).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let dir = Utf8Path::from_path(dir.path()).unwrap();
+        for (file, bytes) in content(&part) {
+            let path = dir.join(file);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, bytes).unwrap();
+        }
+        // This asks for no more of the registry than its index, which whoever builds this test has.
+        #[expect(clippy::disallowed_methods, reason = "the real cargo is what is tested with")]
+        let output = std::process::Command::new(env!("CARGO"))
+            .args(["update", "--workspace", "--offline"])
+            .current_dir(dir)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        let kept = locked(&fs_err::read_to_string(dir.join("Cargo.lock")).unwrap());
+        let given = locked(&part.texts[0].1);
+        assert!(kept.is_subset(&given), "{name}: {:?}", kept.difference(&given));
+        assert!(kept.iter().any(|(locked, _, _)| locked == name));
+    }
+}
