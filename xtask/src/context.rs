@@ -10,7 +10,7 @@ use slipway_engine::{
 };
 use slipway_packages_manifest::{Atom, DiskFormat, Image};
 use slipway_pipeline::{
-    EngineInRoot, EngineSource, ImageNodes, Network, Planner, Project, Shared, package_node,
+    Cargo, EngineInRoot, EngineSource, ImageNodes, Network, Planner, Project, Shared, package_node,
     resolve_action, setup_steps,
 };
 use slipway_portage::{Resolution, Target, parse_resolution};
@@ -77,6 +77,13 @@ impl Context {
         Ok(Network { debian, ca_bundle: ca_bundle() })
     }
 
+    /// The user's cargo, which knows where crates come from.
+    fn cargo(&self) -> anyhow::Result<Cargo> {
+        let program = environment::get("CARGO").unwrap_or_else(|| "cargo".to_owned());
+        let root = self.project.root().canonicalize_utf8()?;
+        Ok(Cargo::new(program.into(), environment::cargo_home(), root))
+    }
+
     pub(crate) fn mirror(&self) -> anyhow::Result<slipway_seed::Mirror> {
         let explicit = self.global.mirror.clone().or_else(|| environment::get("SLIPWAY_MIRROR"));
         Ok(slipway_seed::mirrors::choose(explicit.as_deref(), &apt_files()?)?)
@@ -114,6 +121,7 @@ impl Context {
             target: Target { sdk, epoch: self.project.release().epoch },
             work: self.cache.join("work"),
             network: self.network()?,
+            cargo: self.cargo()?,
             keep: if self.global.keep_failed { Keep::OnFailure } else { Keep::Never },
         }))
     }
@@ -163,12 +171,25 @@ impl Context {
         }
     }
 
-    /// The graph of an image in a format.
+    /// The graph of an image in a format, which trusts the root metadata beside this user's keys, if there is one.
     pub(crate) async fn image(
         &self,
         image: &Image,
         format: DiskFormat,
     ) -> anyhow::Result<ImagePlan> {
+        // Who has no place for keys has no root either.
+        let keys = environment::keys_dir().unwrap_or_default();
+        self.image_trusting(image, format, &keys.join("root.json")).await
+    }
+
+    /// The graph of an image in a format, with the root metadata of the file `trusted`, if there is one.
+    pub(crate) async fn image_trusting(
+        &self,
+        image: &Image,
+        format: DiskFormat,
+        trusted: &Utf8Path,
+    ) -> anyhow::Result<ImagePlan> {
+        let trusted = trusted.is_file().then(|| fs_err::read_to_string(trusted)).transpose()?;
         let shared = self.shared().await?;
         let initrd =
             image.initrd.as_ref().map(|name| self.project.image(name.as_str())).transpose()?;
@@ -180,7 +201,7 @@ impl Context {
         let resolution = self.resolve(&shared, atoms).await?;
         let planner = self.planner(&resolution, &shared);
         let mut actions: Vec<Action> = planner.packages()?;
-        let (image_actions, nodes) = planner.image(image, format)?;
+        let (image_actions, nodes) = planner.image(image, format, trusted.as_deref())?;
         actions.extend(image_actions);
         let graph = Arc::new(Graph::new(actions)?);
         self.digests.save()?;

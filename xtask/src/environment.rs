@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 
 /// The variables, with what they are for.
-pub(crate) const VARIABLES: [(&str, &str); 12] = [
+pub(crate) const VARIABLES: [(&str, &str); 13] = [
     (
         "SLIPWAY_CACHE",
         "where the SDK and everything that is built is kept; default: `slipway` below `XDG_CACHE_HOME` or `~/.cache`",
@@ -30,7 +30,8 @@ pub(crate) const VARIABLES: [(&str, &str); 12] = [
     ("HOME", "the home directory"),
     ("SSL_CERT_FILE", "certificates to believe, as a PEM file"),
     ("PIP_INDEX_URL", "the Python package index for Portage; default: that of pip"),
-    ("CARGO", "the cargo that runs the tests; set by cargo"),
+    ("CARGO", "the cargo that runs the tests and fetches crates; set by cargo"),
+    ("CARGO_HOME", "where cargo keeps what it downloads; default: `~/.cargo`"),
 ];
 
 /// The value of a variable of the list.
@@ -55,6 +56,12 @@ pub(crate) fn cache_dir() -> anyhow::Result<Utf8PathBuf> {
     Ok(base.join("slipway"))
 }
 
+/// Where cargo keeps what it downloads; relative, and so empty, when nothing says where.
+pub(crate) fn cargo_home() -> Utf8PathBuf {
+    let home = || Utf8PathBuf::from(get("HOME").unwrap_or_default());
+    get("CARGO_HOME").map_or_else(|| home().join(".cargo"), Utf8PathBuf::from)
+}
+
 /// The text of a key that `signing/roles.toml` expects in a variable (`env:NAME`).
 pub(crate) fn key(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
@@ -73,6 +80,14 @@ pub(crate) fn data_dir() -> anyhow::Result<Utf8PathBuf> {
         }
     };
     Ok(base.join("slipway"))
+}
+
+/// Where keys are kept unless a flag says otherwise.
+pub(crate) fn keys_dir() -> anyhow::Result<Utf8PathBuf> {
+    match get("SLIPWAY_KEYS") {
+        Some(dir) => Ok(dir.into()),
+        None => Ok(data_dir()?.join("keys")),
+    }
 }
 
 /// Seconds since 1970.

@@ -8,6 +8,8 @@ use slipway_packages_manifest::ManifestError;
 use slipway_portage::PortageError;
 use slipway_store::StoreError;
 
+use crate::WorkspaceError;
+
 /// Why a plan cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
@@ -33,6 +35,15 @@ pub enum PipelineError {
         /// The cause.
         #[source]
         source: PortageError,
+    },
+    /// A package of this repository cannot be planned.
+    #[error("the crates of `{package}` cannot be planned")]
+    Workspace {
+        /// The package.
+        package: String,
+        /// The cause.
+        #[source]
+        source: WorkspaceError,
     },
     /// The store does not work.
     #[error("the store does not work")]

@@ -4,11 +4,14 @@
 //! - [`Project`]: the manifests, the ebuild repository and the SDK's files of one work tree, read and validated.
 //! - [`Shared`]: what runners need of the host: the engine (started on first use), the SDK root, scratch space, the network.
 //! - [`Planner`]: turns a resolved set of packages and an image into [`slipway_build::Action`]s.
-//! - Runners: [`fetch`](FetchRunner), package, compose and tool.
+//! - [`Workspace`]: the cargo workspace, and the part of it that a package of this repository is built from.
+//! - Runners: [`fetch`](FetchRunner), crate, package, compose and tool.
 
 mod bootstrap;
+mod component;
 mod compose;
 mod container;
+mod crates;
 mod error;
 mod fetch;
 mod package;
@@ -16,9 +19,13 @@ mod planner;
 mod project;
 mod resolve;
 mod shared;
+#[cfg(test)]
+mod testing;
 mod tool;
+mod workspace;
 
 pub use bootstrap::{EngineInRoot, setup_steps};
+pub use crates::Cargo;
 pub use error::PipelineError;
 pub use fetch::{FetchRunner, Network};
 pub use package::{CONTAINER_PHASE, STORE_PHASE};
@@ -26,3 +33,4 @@ pub use planner::{ImageNodes, Planner, package_node};
 pub use project::Project;
 pub use resolve::resolve_action;
 pub use shared::{EngineSource, Shared};
+pub use workspace::{Part, RegistryCrate, Workspace, WorkspaceError};

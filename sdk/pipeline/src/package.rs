@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io, sync::Arc};
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use futures::future::BoxFuture;
 use slipway_build::{Outputs, RunContext, RunError, Runner};
 use slipway_portage::{BuildDirs, Package, RecipeFile, build_spec, normalise};
@@ -14,6 +14,9 @@ use crate::{Shared, container, shared::WorkDir};
 pub(crate) const RECIPE: &str = "recipe/";
 pub(crate) const DISTFILE: &str = "distfile/";
 pub(crate) const SYSROOT: &str = "sysroot/";
+/// Of a package of this repository: the path in its part of the workspace, and the archive of a crate.
+pub(crate) const WORKSPACE: &str = "workspace/";
+pub(crate) const CRATE: &str = "crate/";
 
 /// The phase of a package's action in which its container starts; before it lies the making of the sysroot.
 pub const CONTAINER_PHASE: &str = "start";
@@ -57,7 +60,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 }
 
 /// The bytes of an input.
-pub(crate) fn blob(cx: &RunContext, input: &str) -> Result<camino::Utf8PathBuf, RunError> {
+pub(crate) fn blob(cx: &RunContext, input: &str) -> Result<Utf8PathBuf, RunError> {
     let lost = || RunError::InputLost { input: input.to_owned() };
     let digest = cx.inputs.get(input).ok_or_else(lost)?;
     cx.store
@@ -67,7 +70,7 @@ pub(crate) fn blob(cx: &RunContext, input: &str) -> Result<camino::Utf8PathBuf, 
 }
 
 /// The unpacked tree of an input.
-pub(crate) fn tree(cx: &RunContext, input: &str) -> Result<camino::Utf8PathBuf, RunError> {
+pub(crate) fn tree(cx: &RunContext, input: &str) -> Result<Utf8PathBuf, RunError> {
     blob(cx, input)?;
     let digest =
         cx.inputs.get(input).ok_or_else(|| RunError::InputLost { input: input.to_owned() })?;
@@ -86,6 +89,7 @@ fn prepare(
         repository: dir("repository")?,
         sysroot: dir("sysroot")?,
         distfiles: dir("distfiles")?,
+        source: source(&work, cx)?,
         out: dir("out")?,
     };
     for file in frame {
@@ -104,6 +108,24 @@ fn prepare(
         }
     }
     Ok((work, dirs))
+}
+
+/// The part of the workspace and the crates that a package of this repository is built from.
+fn source(work: &WorkDir, cx: &RunContext) -> Result<Option<Utf8PathBuf>, RunError> {
+    let failed = |error: io::Error| RunError::failed("lay out the workspace", error);
+    if !cx.inputs.keys().any(|input| input.starts_with(WORKSPACE)) {
+        return Ok(None);
+    }
+    let source = work.dir("source").map_err(failed)?;
+    let crates = work.dir("source/crates").map_err(failed)?;
+    for input in cx.inputs.keys() {
+        if input.starts_with(WORKSPACE) {
+            place(&blob(cx, input)?, &source.join(input)).map_err(failed)?;
+        } else if let Some(name) = input.strip_prefix(CRATE) {
+            link(&blob(cx, input)?, &crates.join(name)).map_err(failed)?;
+        }
+    }
+    Ok(Some(source))
 }
 
 /// A file of the repository; copied, because its mode and owner are the store's.
@@ -166,3 +188,6 @@ fn store_package(
     }
     Ok(outputs)
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,8 @@ use slipway_portage::{Cpv, Package, RecipeFile, Resolution, build_argv, build_en
 use slipway_store::{Digest, FileDigests, Store};
 
 use crate::{
-    FetchRunner, PipelineError, Project, Shared,
+    FetchRunner, Part, PipelineError, Project, Shared,
+    component::Parts,
     compose::{ComposeRunner, PACKAGE, Product},
     package::{DISTFILE, PackageRunner, RECIPE, SYSROOT},
     resolve::put,
@@ -34,6 +35,9 @@ pub struct Planner<'a> {
     /// What is known of the repository's files.
     pub digests: &'a FileDigests,
 }
+
+/// Where an image has the root metadata that it trusts.
+pub(crate) const TRUSTED_ROOT: &str = "usr/share/slipway/root.json";
 
 /// The actions of an image that others ask for.
 #[derive(Clone, Debug)]
@@ -58,7 +62,7 @@ pub fn package_node(cpv: &Cpv) -> Result<NodeId, PipelineError> {
     node("package", &cpv.to_string())
 }
 
-fn node(kind: &str, name: &str) -> Result<NodeId, PipelineError> {
+pub(crate) fn node(kind: &str, name: &str) -> Result<NodeId, PipelineError> {
     NodeId::new(format!("{kind}:{name}")).map_err(|source| PipelineError::Node { source })
 }
 
@@ -70,6 +74,7 @@ impl Planner<'_> {
     pub fn packages(&self) -> Result<Vec<Action>, PipelineError> {
         let mut actions = Vec::new();
         let mut fetched = BTreeSet::new();
+        let mut parts = Parts::default();
         for package in self.resolution.packages() {
             for distfile in &package.distfiles {
                 // Two packages may share a source.
@@ -77,7 +82,13 @@ impl Planner<'_> {
                     actions.push(self.fetch(distfile)?);
                 }
             }
-            actions.push(self.package(package)?);
+            let part = parts.of(self, package)?;
+            for wanted in part.iter().flat_map(|part| &part.crates) {
+                if fetched.insert(wanted.file_name()) {
+                    actions.push(self.fetch_crate(wanted)?);
+                }
+            }
+            actions.push(self.package(package, part.as_ref())?);
         }
         Ok(actions)
     }
@@ -102,7 +113,7 @@ impl Planner<'_> {
         })
     }
 
-    fn package(&self, package: &Package) -> Result<Action, PipelineError> {
+    fn package(&self, package: &Package, part: Option<&Part>) -> Result<Action, PipelineError> {
         let portage = |source| PipelineError::Portage { source };
         let overlay = self.project.overlay();
         let mut inputs = BTreeMap::from([self.sdk_input()?]);
@@ -120,6 +131,9 @@ impl Planner<'_> {
                 Input::Output { node: package_node(&cpv)?, output: "image".to_owned() },
             );
         }
+        if let Some(part) = part {
+            inputs.extend(self.part_inputs(part)?);
+        }
         let frame = overlay.frame(package).map_err(portage)?;
         Ok(Action {
             id: package_node(&package.cpv)?,
@@ -129,7 +143,7 @@ impl Planner<'_> {
             inputs,
             outputs: ["gpkg", "image", "metadata"].map(str::to_owned).into(),
             memory_bytes: 1 << 30,
-            guess_seconds: Some(guess(package)),
+            guess_seconds: Some(guess(package, part)),
             runner: Arc::new(PackageRunner {
                 package: package.clone(),
                 frame,
@@ -139,7 +153,7 @@ impl Planner<'_> {
     }
 
     /// The digest of a file of the repository, whose bytes are in the store from now on.
-    fn known(&self, file: &RecipeFile) -> Result<Digest, PipelineError> {
+    pub(crate) fn known(&self, file: &RecipeFile) -> Result<Digest, PipelineError> {
         let failed = |source| PipelineError::Store { source };
         let digest = self.digests.digest_of(&file.path).map_err(failed)?;
         if self.store.has_blob(&digest) {
@@ -155,7 +169,9 @@ impl Planner<'_> {
         ))
     }
 
-    /// The actions that make a disk of `image`, besides those of its packages.
+    /// The actions that make a disk of `image`, besides those of its packages. `trusted` is the text of the root metadata from which
+    /// a system of this image learns whose releases to believe; it is a file of the image, not of a package, so that packages are
+    /// the same for everybody.
     ///
     /// # Errors
     /// When the image has no layout or initrd, or one of its packages was not resolved.
@@ -163,6 +179,7 @@ impl Planner<'_> {
         &self,
         image: &Image,
         format: DiskFormat,
+        trusted: Option<&str>,
     ) -> Result<(Vec<Action>, ImageNodes), PipelineError> {
         let problem = |problem: &str| PipelineError::Image {
             image: image.name.to_string(),
@@ -181,6 +198,8 @@ impl Planner<'_> {
                 .into_iter()
                 .map(|(name, text)| (format!("usr/lib/repart.d/{name}"), text)),
         );
+
+        files.extend(trusted.map(|text| (TRUSTED_ROOT.to_owned(), text.to_owned())));
 
         let name = image.name.as_str();
         let root = self.compose(Kind::Root, name, image, Product::Usr, files)?;
@@ -333,11 +352,13 @@ impl Planner<'_> {
 
 /// How long a package may take that was never built here: the more source, the longer. What it is for is the order: a first
 /// build must not leave the kernel for its end.
-fn guess(package: &Package) -> f64 {
+fn guess(package: &Package, part: Option<&Part>) -> f64 {
     const BASE: f64 = 15.0;
     const PER_MEGABYTE: f64 = 15.0;
+    const PER_CRATE: f64 = 1.5;
     let bytes: u64 = package.distfiles.iter().map(|distfile| distfile.size).sum();
-    BASE + PER_MEGABYTE * bytes as f64 / 1e6
+    let crates = part.map_or(0, |part| part.crates.len());
+    BASE + PER_MEGABYTE * bytes as f64 / 1e6 + PER_CRATE * crates as f64
 }
 
 /// An input with its name, and how a tool sees it.
@@ -395,3 +416,6 @@ fn initrd_files(os_release: &str) -> Vec<(String, String)> {
     .map(|(path, text)| (path.to_owned(), text))
     .to_vec()
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use slipway_packages_manifest::{Image, Images, Layout, Platform, Release};
 use slipway_portage::Overlay;
 
-use crate::PipelineError;
+use crate::{PipelineError, Workspace, WorkspaceError};
 
 /// A work tree of this repository.
 #[derive(Debug)]
@@ -39,6 +39,14 @@ impl Project {
     /// The ebuild repository.
     pub fn overlay(&self) -> Overlay {
         Overlay::new(self.root.join("overlays/slipway"))
+    }
+
+    /// The cargo workspace.
+    ///
+    /// # Errors
+    /// When a manifest or the lock file is missing or not understood.
+    pub fn workspace(&self) -> Result<Workspace, WorkspaceError> {
+        Workspace::load(&self.root)
     }
 
     /// Where the SDK's seed is described.

@@ -7,7 +7,7 @@ use slipway_engine::{AutoConfig, Choice, Engine, EngineError, Keep, auto};
 use slipway_portage::Target;
 use tokio::sync::OnceCell;
 
-use crate::Network;
+use crate::{Cargo, Network};
 
 /// A container engine that is started when it is first needed: a build with nothing to do starts none.
 pub struct EngineSource {
@@ -41,6 +41,8 @@ pub struct Shared {
     pub work: Utf8PathBuf,
     /// Where sources come from.
     pub network: Network,
+    /// Where crates come from.
+    pub cargo: Cargo,
     /// What becomes of a failed container.
     pub keep: Keep,
 }

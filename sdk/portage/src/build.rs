@@ -19,6 +19,8 @@ pub struct BuildDirs {
     pub sysroot: Utf8PathBuf,
     /// The sources, by the names that the ebuild uses.
     pub distfiles: Utf8PathBuf,
+    /// For a package of this repository: its part of the cargo workspace, and the crates that it uses.
+    pub source: Option<Utf8PathBuf>,
     /// Where the package comes out, as `package.gpkg.tar`; written to.
     pub out: Utf8PathBuf,
 }
@@ -76,6 +78,7 @@ pub fn build_spec(
         mount(&dirs.distfiles, "/distfiles", Access::ReadOnly),
         mount(&dirs.out, "/out", Access::ReadWrite),
     ];
+    spec.mounts.extend(dirs.source.iter().map(|dir| mount(dir, "/source", Access::ReadOnly)));
     spec
 }
 
@@ -100,6 +103,7 @@ mod tests {
             repository: "/r".into(),
             sysroot: "/s".into(),
             distfiles: "/d".into(),
+            source: None,
             out: "/o".into(),
         };
         let spec = build_spec(&target, &package(), &dirs, 3, Keep::Never);
@@ -120,6 +124,22 @@ mod tests {
             spec.argv[4..],
             ["/repos/slipway/sys-libs/zlib/zlib-1.3.1-r1.ebuild", "sys-libs", "zlib-1.3.1-r1"]
         );
+    }
+
+    #[test]
+    fn a_package_of_this_repository_sees_its_part_of_it() {
+        let target =
+            Target { sdk: slipway_engine::RootFs { dir: "/sdk".into(), id: "1".into() }, epoch: 7 };
+        let dirs = BuildDirs {
+            repository: "/r".into(),
+            sysroot: "/s".into(),
+            distfiles: "/d".into(),
+            source: Some("/w".into()),
+            out: "/o".into(),
+        };
+        let spec = build_spec(&target, &package(), &dirs, 1, Keep::Never);
+        let mount = spec.mounts.iter().find(|mount| mount.target == "/source").unwrap();
+        assert_eq!((mount.source.as_str(), mount.access), ("/w", Access::ReadOnly));
     }
 
     #[test]

@@ -116,7 +116,7 @@ pub struct Distfile {
 pub struct Edges {
     /// Needed in the sysroot while it is built.
     pub depend: BTreeSet<Cpv>,
-    /// Needed on the build machine; what the SDK provides is not listed.
+    /// Needed on the build machine; what the SDK provides is not listed. It lies in the sysroot while the package is built.
     pub bdepend: BTreeSet<Cpv>,
     /// Needed where it runs.
     pub rdepend: BTreeSet<Cpv>,
@@ -156,9 +156,38 @@ pub struct Package {
     pub distfiles: Vec<Distfile>,
 }
 
+/// The eclass of packages that are built from a crate of this repository.
+const WORKSPACE_ECLASS: &str = "slipway-cargo";
+
+impl Package {
+    /// The crate of this repository that the package is built from: `slipway-NAME` for a package `NAME` that inherits
+    /// `slipway-cargo.eclass`.
+    pub fn workspace_crate(&self) -> Option<String> {
+        let inherits = self.eclasses.iter().any(|eclass| eclass == WORKSPACE_ECLASS);
+        inherits.then(|| format!("slipway-{}", self.cpv.name()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_component_is_built_from_the_crate_of_its_name() {
+        #[track_caller]
+        fn check(eclasses: &str, expected: Option<&str>) {
+            let package: Package = serde_json::from_str(&format!(
+                r#"{{"cpv":"slipway-base/update-engine-0","slot":"0","description":"","homepage":"","license":"","restrict":[],
+                    "use":[],"iuse":[],"eclasses":{eclasses},"edges":{{"depend":[],"bdepend":[],"rdepend":[],"pdepend":[],
+                    "idepend":[]}},"implicit":false,"distfiles":[]}}"#
+            ))
+            .unwrap();
+            assert_eq!(package.workspace_crate().as_deref(), expected, "{eclasses}");
+        }
+        check(r#"["slipway-cargo","systemd"]"#, Some("slipway-update-engine"));
+        check(r#"["cargo"]"#, None);
+        check("[]", None);
+    }
 
     #[test]
     fn package_versions() {

@@ -43,17 +43,21 @@ def fetch_list(portdb, package):
     return files
 
 
-def describe(portdb, root, package, chosen, implicit):
-    """One package with its dependency edges by kind. An edge names the package that Portage chose for an atom."""
+def describe(portdb, package, chosen, tools, implicit):
+    """One package with its dependency edges by kind. An edge names the package that Portage chose for an atom.
+
+    `chosen` are the packages of the target, `tools` those for the build machine: what BDEPEND names and the SDK does not provide.
+    """
     use = package.use.enabled
     edges = {}
     for kind in KINDS:
+        candidates = tools if kind == "BDEPEND" or package in tools else chosen
         atoms = use_reduce(package._metadata.get(kind, ""), uselist=use, eapi=package.eapi, flat=True, token_class=portage.dep.Atom, is_valid_flag=package.iuse.is_valid_flag)
         found = set()
         for atom in atoms:
             if not isinstance(atom, portage.dep.Atom) or atom.blocker:
                 continue
-            for other in chosen:
+            for other in candidates:
                 if other.cp == atom.cp and portage.dep.match_from_list(atom.without_use, [other]):
                     found.add(str(other.cpv))
         edges[kind.lower()] = sorted(found)
@@ -96,9 +100,14 @@ def main():
     if not success:
         json.dump({"error": said.getvalue()}, sys.stdout)
         return
-    chosen = [node for node in graph.altlist() if isinstance(node, Package) and node.root == target.root and node.operation == "merge"]
+    merged = [node for node in graph.altlist() if isinstance(node, Package) and node.operation == "merge"]
+    chosen = [node for node in merged if node.root == target.root]
+    tools = [node for node in merged if node.root != target.root]
     portdb = config.trees[target.root]["porttree"].dbapi
-    packages = [describe(portdb, target.root, package, chosen, implicit) for package in chosen]
+    # A tool is built as a package of the target is, and lies in the sysroot of what needs it: one that is both is built once.
+    both = {package.cpv for package in chosen}
+    described = chosen + [package for package in tools if package.cpv not in both]
+    packages = [describe(portdb, package, chosen, tools, implicit) for package in described]
     missing = [f"{p['cpv']}: {d['name']}" for p in packages for d in p["distfiles"] if d["blake2b"] is None]
     if missing:
         json.dump({"error": "no digest in the Manifest for: " + ", ".join(sorted(missing))}, sys.stdout)

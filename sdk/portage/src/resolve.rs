@@ -94,10 +94,11 @@ impl Resolution {
         self.requested.get(atom)
     }
 
-    /// What is in the sysroot while `package` is built: what it declares, what that needs to run, and the system set.
-    /// The members of the system set build on what they declare alone.
+    /// What is in the sysroot while `package` is built: what it declares, tools that the SDK lacks among it, what that needs to
+    /// run, and the system set. The members of the system set build on what they declare alone.
     pub fn sysroot_of(&self, package: &Package) -> BTreeSet<Cpv> {
-        let mut wanted: Vec<&Cpv> = package.edges.depend.iter().collect();
+        let mut wanted: Vec<&Cpv> =
+            package.edges.depend.iter().chain(&package.edges.bdepend).collect();
         if !package.implicit {
             wanted.extend(self.implicit());
         }
@@ -135,9 +136,11 @@ mod tests {
     use super::*;
 
     fn package(cpv: &str, implicit: bool, depend: &[&str], rdepend: &[&str]) -> String {
+        // What is built with a tool of its own.
+        let bdepend: &[&str] = if cpv == "a/agent-1" { &["a/compiler-1"] } else { &[] };
         format!(
             r#"{{"cpv":"{cpv}","slot":"0","description":"","homepage":"","license":"","restrict":[],"use":[],"iuse":[],"eclasses":[],
-               "edges":{{"depend":{depend:?},"bdepend":[],"rdepend":{rdepend:?},"pdepend":[],"idepend":[]}},"implicit":{implicit},"distfiles":[]}}"#
+               "edges":{{"depend":{depend:?},"bdepend":{bdepend:?},"rdepend":{rdepend:?},"pdepend":[],"idepend":[]}},"implicit":{implicit},"distfiles":[]}}"#
         )
     }
 
@@ -149,9 +152,11 @@ mod tests {
             package("a/zlib-1", false, &[], &[]),
             package("a/curl-1", false, &["a/ssl-1"], &["a/ssl-1", "a/certs-1"]),
             package("a/certs-1", false, &[], &[]),
+            package("a/agent-1", false, &[], &["a/certs-1"]),
+            package("a/compiler-1", false, &[], &["a/zlib-1"]),
         ];
         let text = format!(
-            r#"{{"packages":[{}],"requested":{{"a/curl":"a/curl-1"}}}}"#,
+            r#"{{"packages":[{}],"requested":{{"a/agent":"a/agent-1","a/curl":"a/curl-1"}}}}"#,
             packages.join(",")
         );
         parse_resolution(text.as_bytes()).unwrap()
@@ -169,6 +174,7 @@ mod tests {
         check("a/libc-1", &["a/headers-1"]);
         check("a/zlib-1", &["a/headers-1", "a/libc-1"]);
         check("a/curl-1", &["a/headers-1", "a/libc-1", "a/ssl-1", "a/zlib-1"]);
+        check("a/agent-1", &["a/compiler-1", "a/headers-1", "a/libc-1", "a/zlib-1"]);
     }
 
     #[test]
@@ -180,6 +186,14 @@ mod tests {
             names,
             ["a/certs-1", "a/curl-1", "a/headers-1", "a/libc-1", "a/ssl-1", "a/zlib-1"]
         );
+    }
+
+    #[test]
+    fn tools_stay_out_of_images() {
+        let resolution = resolution();
+        let closure = resolution.installed(resolution.requested("a/agent"));
+        let names: Vec<_> = closure.iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["a/agent-1", "a/certs-1", "a/headers-1", "a/libc-1"]);
     }
 
     #[test]

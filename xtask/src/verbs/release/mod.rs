@@ -41,8 +41,7 @@ impl Desk {
         let folder = args.releases.clone().or_else(|| given("SLIPWAY_RELEASES"));
         let folder = std::path::absolute(folder.unwrap_or_else(|| data.join("releases")))?;
         let folder = Utf8PathBuf::try_from(folder)?;
-        let keys = args.keys.clone().or_else(|| given("SLIPWAY_KEYS"));
-        let keys = keys.unwrap_or_else(|| data.join("keys"));
+        let keys = args.keys.clone().map_or_else(environment::keys_dir, Ok)?;
         let file = context.project.root().join("signing/roles.toml");
         let roles = Roles::parse("signing/roles.toml", &fs_err::read_to_string(file)?)?;
         let root = args.root.clone().unwrap_or_else(|| keys.join("root.json"));
@@ -190,7 +189,7 @@ pub(crate) async fn release_verb(context: &Context, args: &Release) -> anyhow::R
     let version = context.project.release().version;
     let known = state.releases(&channel.name).into_iter().map(|release| release.version);
     let previous = known.filter(|known| *known < version).max();
-    let made = record::make(context, args, previous).await?;
+    let made = record::make(context, args, &desk.root, previous).await?;
     let change = release(&state, &channel, &made.record, desk.now)?;
     if !args.dry_run {
         let mut sent = 0;

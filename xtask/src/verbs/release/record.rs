@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
+use camino::Utf8Path;
 use slipway_build::{NodeId, NodeStates};
 use slipway_channels::{
     Artefact, Bill, Component, PackageEntry, ReleaseRecord, Source, TestRun, record_digest,
@@ -23,14 +24,15 @@ pub(super) struct Made {
     pub(super) blobs: Vec<(String, Digest)>,
 }
 
-/// Builds the image, tests it if asked, and writes down what came out.
+/// Builds the image, which trusts the root metadata `trusted`, tests it if asked, and writes down what came out.
 pub(super) async fn make(
     context: &Context,
     args: &Release,
+    trusted: &Utf8Path,
     previous: Option<Version>,
 ) -> anyhow::Result<Made> {
     let image = context.project.image(&args.image)?;
-    let plan = context.image(&image, DiskFormat::Qcow2).await?;
+    let plan = context.image_trusting(&image, DiskFormat::Qcow2, trusted).await?;
     let qcow2 = plan.nodes.format.clone().context("the plan has no qcow2 disk")?;
     let wanted = [qcow2.clone(), plan.nodes.disk.clone()];
     let outcome = context.run(&plan.graph, &wanted).await?;
