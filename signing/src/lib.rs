@@ -12,8 +12,10 @@ mod error;
 mod key;
 mod keyring;
 mod metadata;
+mod pem;
 mod pending;
 mod roles;
+mod source;
 
 pub use client::{ClientConfig, RoleState, Verified, VerifyError, root_version, verify};
 pub use error::SigningError;
@@ -25,5 +27,6 @@ pub use metadata::{
 };
 pub use pending::{Complete, Pending, RoleKeys, hex};
 pub use roles::{ChannelName, KeyName, KeySource, Lifetime, Role, RoleName, Roles};
+pub use source::TokenUri;
 pub use tough::{FilesystemTransport, TargetName};
 pub use zeroize::Zeroizing;

@@ -9,7 +9,7 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::SigningError;
+use crate::{SigningError, TokenUri};
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
@@ -115,6 +115,8 @@ pub enum KeySource {
     File(String),
     /// A variable with the text of such a file.
     Environment(String),
+    /// A key on a token (RFC 7512).
+    Token(TokenUri),
 }
 
 impl fmt::Display for KeySource {
@@ -122,6 +124,7 @@ impl fmt::Display for KeySource {
         match self {
             Self::File(name) => write!(f, "file:{name}"),
             Self::Environment(name) => write!(f, "env:{name}"),
+            Self::Token(uri) => uri.fmt(f),
         }
     }
 }
@@ -137,7 +140,10 @@ impl TryFrom<String> for KeySource {
                 "`{name}` is no file name; key files lie in the key folder, without a path"
             )),
             Some(("env", name)) if !name.is_empty() => Ok(Self::Environment(name.to_owned())),
-            _ => Err(format!("`{text}` is no key source; it can be file:NAME or env:VARIABLE")),
+            Some(("pkcs11", _)) => text.parse().map(Self::Token),
+            _ => Err(format!(
+                "`{text}` is no key source; it can be file:NAME, env:VARIABLE or pkcs11:token=TOKEN;object=KEY"
+            )),
         }
     }
 }
@@ -343,6 +349,12 @@ mod tests {
         check("file:root-2.pem", "file:root-1.pem", "are both `file:root-1.pem`");
         check("file:root-2.pem", "file:../root-2.pem", "is no file name");
         check("file:root-2.pem", "root-2.pem", "is no key source");
+        check("file:root-2.pem", "pkcs11:token=a", "it has no `object=`");
+        check(
+            "root-2 = \"file:root-2.pem\"\nroot-3 = \"file:root-3.pem\"",
+            "root-2 = \"pkcs11:token=a;object=b\"\nroot-3 = \"pkcs11:object=b;token=a\"",
+            "are both `pkcs11:token=a;object=b`",
+        );
         check("expires = \"365d\"", "expires = \"1y\"", "is no lifetime");
         check("expires = \"365d\"", "expires = \"0d\"", "is no lifetime");
         check("[channels.alpha]", "[channels.targets]", "a channel cannot be `targets`");

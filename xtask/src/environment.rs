@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 
 /// The variables, with what they are for.
-pub(crate) const VARIABLES: [(&str, &str); 12] = [
+pub(crate) const VARIABLES: [(&str, &str); 13] = [
     (
         "SLIPWAY_CACHE",
         "where the SDK and everything that is built is kept; default: `slipway` below `XDG_CACHE_HOME` or `~/.cache`",
@@ -24,6 +24,10 @@ pub(crate) const VARIABLES: [(&str, &str); 12] = [
     (
         "SLIPWAY_PASSPHRASE",
         "the passphrase of these keys; default: it is asked for on the terminal",
+    ),
+    (
+        "SLIPWAY_PKCS11_MODULE",
+        "the library that reaches the tokens of `signing/roles.toml` whose URI names none",
     ),
     ("XDG_DATA_HOME", "where data of the user is kept"),
     ("XDG_CACHE_HOME", "where caches are kept"),
