@@ -10,8 +10,8 @@ use slipway_engine::{
 };
 use slipway_packages_manifest::{Atom, DiskFormat, Image};
 use slipway_pipeline::{
-    EngineInRoot, EngineSource, ImageNodes, Network, Planner, Project, Shared, package_node,
-    resolve_action, setup_steps,
+    EngineInRoot, EngineSource, ImageNodes, Network, Planner, Project, Shared, SignedPrograms,
+    package_node, resolve_action, setup_steps,
 };
 use slipway_portage::{Resolution, Target, parse_resolution};
 use slipway_seed::mirrors::AptFile;
@@ -169,6 +169,16 @@ impl Context {
         image: &Image,
         format: DiskFormat,
     ) -> anyhow::Result<ImagePlan> {
+        self.image_with(image, format, None).await
+    }
+
+    /// The graph of an image in a format, with signed programs if there are some.
+    pub(crate) async fn image_with(
+        &self,
+        image: &Image,
+        format: DiskFormat,
+        programs: Option<&SignedPrograms>,
+    ) -> anyhow::Result<ImagePlan> {
         let shared = self.shared().await?;
         let initrd =
             image.initrd.as_ref().map(|name| self.project.image(name.as_str())).transpose()?;
@@ -180,7 +190,7 @@ impl Context {
         let resolution = self.resolve(&shared, atoms).await?;
         let planner = self.planner(&resolution, &shared);
         let mut actions: Vec<Action> = planner.packages()?;
-        let (image_actions, nodes) = planner.image(image, format)?;
+        let (image_actions, nodes) = planner.image(image, format, programs)?;
         actions.extend(image_actions);
         let graph = Arc::new(Graph::new(actions)?);
         self.digests.save()?;

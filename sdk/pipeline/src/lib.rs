@@ -4,6 +4,7 @@
 //! - [`Project`]: the manifests, the ebuild repository and the SDK's files of one work tree, read and validated.
 //! - [`Shared`]: what runners need of the host: the engine (started on first use), the SDK root, scratch space, the network.
 //! - [`Planner`]: turns a resolved set of packages and an image into [`slipway_build::Action`]s.
+//! - [`SignedPrograms`]: what was signed after a build, and goes onto a disk instead of what was built.
 //! - Runners: [`fetch`](FetchRunner), package, compose and tool.
 
 mod bootstrap;
@@ -13,6 +14,7 @@ mod error;
 mod fetch;
 mod package;
 mod planner;
+mod programs;
 mod project;
 mod resolve;
 mod shared;
@@ -23,6 +25,7 @@ pub use error::PipelineError;
 pub use fetch::{FetchRunner, Network};
 pub use package::{CONTAINER_PHASE, STORE_PHASE};
 pub use planner::{ImageNodes, Planner, package_node};
+pub use programs::{SignedPrograms, boot_loader};
 pub use project::Project;
 pub use resolve::resolve_action;
 pub use shared::{EngineSource, Shared};

@@ -7,9 +7,10 @@ use std::{
 
 use slipway_build::{Action, Input, Kind, NodeId, Runner};
 use slipway_image::{
-    ToolInput, disk_tool, os_release, qcow2_tool, repart_on_device, uki_tool, usr_tool,
+    BOOT_LOADER, Programs, ToolInput, disk_tool, os_release, qcow2_tool, repart_on_device,
+    uki_tool, usr_tool,
 };
-use slipway_packages_manifest::{Atom, DiskFormat, Image, PathFilter};
+use slipway_packages_manifest::{Atom, DiskFormat, Image, Layout, PathFilter};
 use slipway_portage::{Cpv, Package, RecipeFile, Resolution, build_argv, build_env};
 use slipway_store::{Digest, FileDigests, Store};
 
@@ -17,6 +18,7 @@ use crate::{
     FetchRunner, PipelineError, Project, Shared,
     compose::{ComposeRunner, PACKAGE, Product},
     package::{DISTFILE, PackageRunner, RECIPE, SYSROOT},
+    programs::SignedPrograms,
     resolve::put,
     tool::{OutputBudget, ToolRunner},
 };
@@ -40,8 +42,10 @@ pub struct Planner<'a> {
 pub struct ImageNodes {
     /// Gives `usr.erofs`, `usr.verity` and `roothash`.
     pub usr: NodeId,
-    /// Gives `slipway.efi`.
+    /// Gives `slipway.efi`, without a signature.
     pub uki: NodeId,
+    /// Gives the image of systemd, and in it the boot loader.
+    pub systemd: NodeId,
     /// Gives `disk.raw`.
     pub disk: NodeId,
     /// Gives `disk.qcow2`, when that is the format.
@@ -155,7 +159,8 @@ impl Planner<'_> {
         ))
     }
 
-    /// The actions that make a disk of `image`, besides those of its packages.
+    /// The actions that make a disk of `image`, besides those of its packages. With signed programs, the disk has these instead
+    /// of those that are built; it is made of the same parts otherwise, and no action knows a key.
     ///
     /// # Errors
     /// When the image has no layout or initrd, or one of its packages was not resolved.
@@ -163,6 +168,7 @@ impl Planner<'_> {
         &self,
         image: &Image,
         format: DiskFormat,
+        programs: Option<&SignedPrograms>,
     ) -> Result<(Vec<Action>, ImageNodes), PipelineError> {
         let problem = |problem: &str| PipelineError::Image {
             image: image.name.to_string(),
@@ -200,7 +206,7 @@ impl Planner<'_> {
             Some(budget),
         )?;
         let kernel = self.installed(image, "sys-kernel/slipway-kernel", "kernel")?;
-        let systemd = self.installed(image, "sys-apps/systemd", "systemd")?;
+        let systemd = self.installed(image, SYSTEMD, "systemd")?;
         let budget = OutputBudget {
             output: "slipway.efi".to_owned(),
             partition: "esp".to_owned(),
@@ -209,33 +215,47 @@ impl Planner<'_> {
         };
         let inputs = [kernel, systemd.clone(), file(&initrd, "initrd"), file(&usr, "roothash")];
         let uki = self.tool(Kind::Uki, name, uki_tool(&identity), &inputs, Some(budget))?;
-        let inputs = [
-            systemd,
-            file(&usr, "usr.erofs"),
-            file(&usr, "usr.verity"),
-            file(&usr, "roothash"),
-            file(&uki, "slipway.efi"),
-        ];
-        let disk = self.tool(Kind::Disk, name, disk_tool(&layout, release), &inputs, None)?;
+        let parts = ["usr.erofs", "usr.verity", "roothash"].map(|output| file(&usr, output));
+        let disk = match programs {
+            None => {
+                let programs = [systemd, file(&uki, "slipway.efi")];
+                let inputs: Vec<_> = parts.into_iter().chain(programs).collect();
+                self.disk(name, &layout, Programs::Unsigned, &inputs)?
+            }
+            Some(signed) => {
+                let inputs: Vec<_> = parts.into_iter().chain(signed_inputs(signed)).collect();
+                self.disk(&signed_name(name), &layout, Programs::Signed(signed.enrol), &inputs)?
+            }
+        };
         let qcow2 = match format {
             DiskFormat::Raw => None,
-            DiskFormat::Qcow2 => Some(self.tool(
-                Kind::Format,
-                name,
-                qcow2_tool(),
-                &[file(&disk, "disk.raw")],
-                None,
-            )?),
+            DiskFormat::Qcow2 => {
+                let name = programs.map_or(name.to_owned(), |_| signed_name(name));
+                let input = [file(&disk, "disk.raw")];
+                Some(self.tool(Kind::Format, &name, qcow2_tool(), &input, None)?)
+            }
         };
         let id = |action: &Action| action.id.clone();
         let nodes = ImageNodes {
             usr: id(&usr),
             uki: id(&uki),
+            systemd: package_node(self.chosen(image, SYSTEMD)?)?,
             disk: id(&disk),
             format: qcow2.as_ref().map(id),
             root: id(&root),
         };
         Ok((vec![root, initrd, usr, uki, disk].into_iter().chain(qcow2).collect(), nodes))
+    }
+
+    fn disk(
+        &self,
+        name: &str,
+        layout: &Layout,
+        programs: Programs,
+        inputs: &[Named],
+    ) -> Result<Action, PipelineError> {
+        let tool = disk_tool(layout, self.project.release(), programs);
+        self.tool(Kind::Disk, name, tool, inputs, None)
     }
 
     fn chosen(&self, image: &Image, atom: &str) -> Result<&Cpv, PipelineError> {
@@ -329,6 +349,29 @@ impl Planner<'_> {
             runner,
         })
     }
+}
+
+/// The package with the boot loader.
+const SYSTEMD: &str = "sys-apps/systemd";
+
+/// The name of an action for signed programs, so that the state of the other one is not forgotten.
+fn signed_name(name: &str) -> String {
+    format!("{name}-signed")
+}
+
+/// Signed programs come by their digests: that is all that an action knows of a signature.
+fn signed_inputs(programs: &SignedPrograms) -> impl Iterator<Item = Named> {
+    let folder = programs.enrol.folder();
+    let keys =
+        programs.enrolment.iter().map(move |(name, digest)| (format!("{folder}/{name}"), *digest));
+    [("slipway.efi".to_owned(), programs.uki), (BOOT_LOADER.to_owned(), programs.boot_loader)]
+        .into_iter()
+        .chain(keys)
+        .map(|(name, digest)| Named {
+            name,
+            input: Input::Digest(digest),
+            shown: Some(ToolInput::File),
+        })
 }
 
 /// How long a package may take that was never built here: the more source, the longer. What it is for is the order: a first
