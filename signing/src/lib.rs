@@ -20,7 +20,8 @@ mod roles;
 mod source;
 
 pub use boot::{
-    BootError, BootKey, BootKeyring, BootRole, Certificate, Enrolment, sign_program, verify_program,
+    BootError, BootKey, BootKeyring, BootRole, Certificate, Enrolment, program_digest,
+    sign_program, verify_program,
 };
 pub use client::{ClientConfig, RoleState, Verified, VerifyError, root_version, verify};
 pub use error::SigningError;

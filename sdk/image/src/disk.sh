@@ -2,12 +2,12 @@
 # repart.d and loader, a folder for the ESP.
 set -eu
 mkdir -p /tmp/esp/EFI/BOOT /tmp/esp/EFI/systemd /tmp/esp/EFI/Linux
-cp "$2" /tmp/esp/EFI/BOOT/BOOTX64.EFI
-cp "$2" /tmp/esp/EFI/systemd/systemd-bootx64.efi
+install -m 0644 "$2" /tmp/esp/EFI/BOOT/BOOTX64.EFI
+install -m 0644 "$2" /tmp/esp/EFI/systemd/systemd-bootx64.efi
 cp /in/slipway.efi "/tmp/esp/EFI/Linux/$1"
 cp -R /in/loader /tmp/esp/
-# Modes do not exist on the ESP; this is for whoever may not write what was copied.
-chmod -R u+w /tmp/esp
+# What comes from the store is read-only, which would become an attribute on the ESP.
+chmod -R u+w /tmp/esp/loader
 find /tmp/esp -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 
 # The first half of the root hash is the UUID of the data partition, the second that of the hash tree.

@@ -21,12 +21,7 @@ pub fn sign_program(program: &[u8], key: &BootKey) -> Result<Vec<u8>, BootError>
     if verify_program(program, key.certificate()).is_ok() {
         return Ok(program.to_vec());
     }
-    let mut out = program.to_vec();
-    let start = Pe::parse(program)?.table.start;
-    if start == program.len() {
-        // The padding before a first signature is signed as well.
-        out.resize(program.len().next_multiple_of(ALIGN), 0);
-    }
+    let mut out = padded(program)?;
     let pe = Pe::parse(&out)?;
     let (directory, field) = (pe.directory, pe.checksum);
     let start = pe.table.start;
@@ -34,6 +29,8 @@ pub fn sign_program(program: &[u8], key: &BootKey) -> Result<Vec<u8>, BootError>
     let signature = content_info(&sign_attached(oid::INDIRECT_DATA, &content, key)?);
 
     let length = CERTIFICATE_HEADER + signature.len();
+    // Others may not have padded their signature.
+    out.resize(out.len().next_multiple_of(ALIGN), 0);
     out.extend(size(length)?);
     out.extend(REVISION_AND_TYPE);
     out.extend(signature);
@@ -73,6 +70,24 @@ pub fn verify_program(program: &[u8], certificate: &Certificate) -> Result<(), B
         true => BootError::Changed { certificate },
         false => BootError::OtherKey { certificate },
     })
+}
+
+/// What signatures of a program are of. It is the same whether the program is signed or not, so that whoever builds a program can
+/// tell that a signed one is the same.
+///
+/// # Errors
+/// When it is no program.
+pub fn program_digest(program: &[u8]) -> Result<[u8; 32], BootError> {
+    Ok(Pe::parse(&padded(program)?)?.digest())
+}
+
+/// A program, padded if it is not signed: the padding before a first signature is signed as well.
+fn padded(program: &[u8]) -> Result<Vec<u8>, BootError> {
+    let mut out = program.to_vec();
+    if Pe::parse(program)?.table.start == program.len() {
+        out.resize(program.len().next_multiple_of(ALIGN), 0);
+    }
+    Ok(out)
 }
 
 fn size(length: usize) -> Result<[u8; 4], BootError> {

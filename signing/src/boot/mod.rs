@@ -2,7 +2,7 @@
 //!
 //! Concepts:
 //! - [`BootKey`]: an RSA key of one of three [`BootRole`]s, with a [`Certificate`] that follows from it.
-//! - [`sign_program`] and [`verify_program`]: signatures inside of EFI programs (Authenticode).
+//! - [`sign_program`], [`verify_program`] and [`program_digest`]: signatures inside of EFI programs (Authenticode).
 //! - [`Enrolment`]: the files with which a boot loader hands the certificates to the firmware.
 //! - [`BootKeyring`]: where keys, certificates and enrolment files lie.
 
@@ -17,7 +17,7 @@ mod pe;
 mod pkcs7;
 mod variable;
 
-pub use authenticode::{sign_program, verify_program};
+pub use authenticode::{program_digest, sign_program, verify_program};
 pub use certificate::Certificate;
 pub use error::BootError;
 pub use key::{BootKey, BootRole};
