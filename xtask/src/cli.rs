@@ -212,10 +212,10 @@ pub(crate) struct BuildImage {
     /// The architecture
     #[arg(long, value_enum, default_value = "amd64")]
     pub(crate) arch: Arch,
-    /// Sign the programs that the firmware starts; without keys, some for development are made. `if-safe` lets virtual machines
-    /// enrol the certificates by themselves [default without a value: manual]
-    #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "manual")]
-    pub(crate) secure_boot: Option<Enrol>,
+    /// Sign the programs that the firmware starts; without keys, some for development are made. The value says when the boot loader
+    /// enrols the certificates [default without a value: if-safe for qcow2, manual for raw disks]
+    #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true)]
+    pub(crate) secure_boot: Option<Option<Enrol>>,
 }
 
 /// When the boot loader hands the certificates to firmware that has none.
@@ -404,14 +404,15 @@ mod tests {
     #[test]
     fn secure_boot_is_asked_for() {
         #[track_caller]
-        fn check(args: &[&str], expected: Option<Enrol>) {
+        fn check(args: &[&str], expected: Option<Option<Enrol>>) {
             let all = ["cargo xtask", "build-image"].iter().chain(args);
             let Verb::BuildImage(build) = Cli::parse_from(all).verb else { unreachable!() };
             assert_eq!(build.secure_boot, expected);
         }
         check(&[], None);
-        check(&["--secure-boot"], Some(Enrol::Manual));
-        check(&["--secure-boot", "--image", "minimal"], Some(Enrol::Manual));
-        check(&["--secure-boot=if-safe"], Some(Enrol::IfSafe));
+        check(&["--secure-boot"], Some(None));
+        check(&["--secure-boot", "--image", "minimal"], Some(None));
+        check(&["--secure-boot=if-safe"], Some(Some(Enrol::IfSafe)));
+        check(&["--secure-boot=manual"], Some(Some(Enrol::Manual)));
     }
 }

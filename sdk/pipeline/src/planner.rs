@@ -7,8 +7,7 @@ use std::{
 
 use slipway_build::{Action, Input, Kind, NodeId, Runner};
 use slipway_image::{
-    BOOT_LOADER, Programs, ToolInput, disk_tool, os_release, qcow2_tool, repart_on_device,
-    uki_tool, usr_tool,
+    Programs, ToolInput, disk_tool, os_release, qcow2_tool, repart_on_device, uki_tool, usr_tool,
 };
 use slipway_packages_manifest::{Atom, DiskFormat, Image, Layout, PathFilter};
 use slipway_portage::{Cpv, Package, RecipeFile, Resolution, build_argv, build_env};
@@ -216,17 +215,8 @@ impl Planner<'_> {
         let inputs = [kernel, systemd.clone(), file(&initrd, "initrd"), file(&usr, "roothash")];
         let uki = self.tool(Kind::Uki, name, uki_tool(&identity), &inputs, Some(budget))?;
         let parts = ["usr.erofs", "usr.verity", "roothash"].map(|output| file(&usr, output));
-        let disk = match programs {
-            None => {
-                let programs = [systemd, file(&uki, "slipway.efi")];
-                let inputs: Vec<_> = parts.into_iter().chain(programs).collect();
-                self.disk(name, &layout, Programs::Unsigned, &inputs)?
-            }
-            Some(signed) => {
-                let inputs: Vec<_> = parts.into_iter().chain(signed_inputs(signed)).collect();
-                self.disk(&signed_name(name), &layout, Programs::Signed(signed.enrol), &inputs)?
-            }
-        };
+        let built = vec![systemd, file(&uki, "slipway.efi")];
+        let disk = self.disk(name, &layout, parts.to_vec(), built, programs)?;
         let qcow2 = match format {
             DiskFormat::Raw => None,
             DiskFormat::Qcow2 => {
@@ -247,15 +237,27 @@ impl Planner<'_> {
         Ok((vec![root, initrd, usr, uki, disk].into_iter().chain(qcow2).collect(), nodes))
     }
 
+    /// The disk: `inputs`, and either the programs that were built or signed ones.
     fn disk(
         &self,
         name: &str,
         layout: &Layout,
-        programs: Programs,
-        inputs: &[Named],
+        mut inputs: Vec<Named>,
+        built: Vec<Named>,
+        signed: Option<&SignedPrograms>,
     ) -> Result<Action, PipelineError> {
+        let (name, programs) = match signed {
+            None => {
+                inputs.extend(built);
+                (name.to_owned(), Programs::Unsigned)
+            }
+            Some(signed) => {
+                inputs.extend(signed_inputs(signed));
+                (signed_name(name), Programs::Signed(signed.enrol))
+            }
+        };
         let tool = disk_tool(layout, self.project.release(), programs);
-        self.tool(Kind::Disk, name, tool, inputs, None)
+        self.tool(Kind::Disk, &name, tool, &inputs, None)
     }
 
     fn chosen(&self, image: &Image, atom: &str) -> Result<&Cpv, PipelineError> {
@@ -361,17 +363,11 @@ fn signed_name(name: &str) -> String {
 
 /// Signed programs come by their digests: that is all that an action knows of a signature.
 fn signed_inputs(programs: &SignedPrograms) -> impl Iterator<Item = Named> {
-    let folder = programs.enrol.folder();
-    let keys =
-        programs.enrolment.iter().map(move |(name, digest)| (format!("{folder}/{name}"), *digest));
-    [("slipway.efi".to_owned(), programs.uki), (BOOT_LOADER.to_owned(), programs.boot_loader)]
-        .into_iter()
-        .chain(keys)
-        .map(|(name, digest)| Named {
-            name,
-            input: Input::Digest(digest),
-            shown: Some(ToolInput::File),
-        })
+    programs.files().into_iter().map(|(name, digest)| Named {
+        name,
+        input: Input::Digest(digest),
+        shown: Some(ToolInput::File),
+    })
 }
 
 /// How long a package may take that was never built here: the more source, the longer. What it is for is the order: a first

@@ -2,7 +2,7 @@
 
 use std::{io, io::Read as _};
 
-use slipway_image::{BOOT_LOADER_PATH, Enrol};
+use slipway_image::{BOOT_LOADER, BOOT_LOADER_PATH, Enrol};
 use slipway_store::{
     Digest, Store,
     archive::{ArchiveError, Reader, decompress},
@@ -21,6 +21,18 @@ pub struct SignedPrograms {
     pub enrolment: Vec<(String, Digest)>,
     /// When they are enrolled.
     pub enrol: Enrol,
+}
+
+impl SignedPrograms {
+    /// The files by their names below `/in` of the action that makes the disk.
+    pub(crate) fn files(&self) -> Vec<(String, Digest)> {
+        let programs =
+            [("slipway.efi".to_owned(), self.uki), (BOOT_LOADER.to_owned(), self.boot_loader)];
+        let folder = self.enrol.folder();
+        let enrolment = self.enrolment.iter();
+        let enrolment = enrolment.map(|(name, digest)| (format!("{folder}/{name}"), *digest));
+        programs.into_iter().chain(enrolment).collect()
+    }
 }
 
 /// The boot loader in the image of systemd, as it was built.
@@ -67,6 +79,31 @@ mod tests {
         write_tree(&tree, &mut bytes, &options).unwrap();
         fs_err::remove_dir_all(tree).unwrap();
         store.put_bytes(&bytes).unwrap()
+    }
+
+    #[test]
+    fn files_for_enrolment_lie_where_the_boot_loader_looks() {
+        #[track_caller]
+        fn check(enrol: Enrol, expected: &str) {
+            let digest = |text: &str| Digest::of_bytes(text.as_bytes());
+            let programs = SignedPrograms {
+                uki: digest("uki"),
+                boot_loader: digest("loader"),
+                enrolment: vec![("PK.auth".to_owned(), digest("PK"))],
+                enrol,
+            };
+            let expected = [
+                ("slipway.efi", digest("uki")),
+                ("systemd-bootx64.efi", digest("loader")),
+                (expected, digest("PK")),
+            ];
+            let files = programs.files();
+            let files: Vec<_> =
+                files.iter().map(|(name, digest)| (name.as_str(), *digest)).collect();
+            assert_eq!(files, expected);
+        }
+        check(Enrol::Manual, "loader/keys/slipway/PK.auth");
+        check(Enrol::IfSafe, "loader/keys/auto/PK.auth");
     }
 
     #[test]

@@ -5,7 +5,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use slipway_packages_manifest::DiskFormat;
 
 use super::release::ProgramSigner;
-use crate::{cli::BuildImage, context::Context, report};
+use crate::{
+    cli::{BuildImage, Enrol},
+    context::Context,
+    report,
+};
 
 /// Builds the image, links it to `target/images` and says how to start it.
 pub(crate) async fn run(context: &Context, args: &BuildImage) -> anyhow::Result<()> {
@@ -31,6 +35,11 @@ pub(crate) async fn build(context: &Context, args: &BuildImage) -> anyhow::Resul
     let plan = match args.secure_boot {
         None => plan,
         Some(enrol) => {
+            let enrol = match (enrol, platform.format) {
+                (Some(enrol), _) => enrol,
+                (None, DiskFormat::Qcow2) => Enrol::IfSafe,
+                (None, DiskFormat::Raw) => Enrol::Manual,
+            };
             let signer = ProgramSigner::for_development(context)?;
             signer.sign(context, &image, platform.format, &plan, enrol.into()).await?.plan
         }
