@@ -34,11 +34,11 @@ pub enum SigningError {
         /// Its permission bits.
         mode: u32,
     },
-    /// A key file that is there already.
-    #[error("`{path}` is there already; a key is never written over")]
+    /// A key that is there already.
+    #[error("`{place}` is there already; a key is never written over")]
     Exists {
-        /// The file.
-        path: Utf8PathBuf,
+        /// The file, or the key on a token.
+        place: String,
     },
     /// A file that could not be read or written.
     #[error("cannot {operation} the key `{key}`")]
@@ -60,12 +60,31 @@ pub enum SigningError {
         variable: String,
     },
     /// No key in what should be one, or the wrong passphrase.
-    #[error("`{key}` is not a usable ed25519 key: {problem}")]
+    #[error("`{key}` is not a usable key: {problem}")]
     Key {
         /// The key.
         key: KeyName,
         /// What is wrong.
         problem: String,
+    },
+    /// A module for tokens that is not named, or cannot be loaded.
+    #[error("the key `{key}` is on a token, and its PKCS#11 module cannot be loaded: {problem}")]
+    Module {
+        /// The key.
+        key: KeyName,
+        /// Why not, and what would help.
+        problem: String,
+    },
+    /// A token that is not there or does not do what it should.
+    #[error("the token of the key `{key}` cannot {operation}")]
+    Token {
+        /// The key.
+        key: KeyName,
+        /// What was tried.
+        operation: &'static str,
+        /// Why not.
+        #[source]
+        source: Box<cryptoki::error::Error>,
     },
     /// A passphrase was needed and none was given.
     #[error("the key `{key}` is encrypted, and there is no passphrase for it")]

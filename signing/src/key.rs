@@ -3,17 +3,16 @@
 use std::collections::HashMap;
 
 use ed25519_dalek::{
-    Signer as _, SigningKey, VerifyingKey,
+    SigningKey, VerifyingKey,
     pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _},
 };
-use pkcs8::LineEnding;
 use tough::schema::{
     decoded::{Decoded, Hex},
     key::{Ed25519Key, Ed25519Scheme, Key},
 };
 use zeroize::Zeroizing;
 
-use crate::{KeyName, SigningError};
+use crate::{KeyName, SigningError, pem};
 
 /// What a key is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,9 +25,6 @@ pub enum KeyMark {
 
 /// The field of a public key in the metadata that marks it as one for development. Clients may ignore it, people should not.
 const DEVELOPMENT_FIELD: &str = "x-slipway-development";
-/// The first line of a key file for development.
-const DEVELOPMENT_LINE: &str = "Slipway development key. Not for releases.\n";
-
 /// The public half of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PublicKey {
@@ -96,10 +92,36 @@ pub(crate) fn verifies(key: &Key, message: &[u8], signature: &[u8]) -> bool {
     VerifyingKey::from_bytes(&point).is_ok_and(|key| key.verify_strict(message, &signature).is_ok())
 }
 
-/// A key that signs. Its bytes are wiped when it is dropped.
+/// What makes the signatures of a key: the key itself, or a device that does not give it away.
+pub(crate) trait Signer: Send + Sync {
+    /// The public half.
+    fn public(&self) -> [u8; 32];
+
+    /// Signs a message.
+    fn sign(&self, name: &KeyName, message: &[u8]) -> Result<Vec<u8>, SigningError>;
+
+    /// The private half, if it can leave.
+    fn secret(&self) -> Option<&SigningKey>;
+}
+
+impl Signer for SigningKey {
+    fn public(&self) -> [u8; 32] {
+        self.verifying_key().to_bytes()
+    }
+
+    fn sign(&self, _name: &KeyName, message: &[u8]) -> Result<Vec<u8>, SigningError> {
+        Ok(ed25519_dalek::Signer::sign(self, message).to_bytes().to_vec())
+    }
+
+    fn secret(&self) -> Option<&SigningKey> {
+        Some(self)
+    }
+}
+
+/// A key that signs. Its bytes, if they are here at all, are wiped when it is dropped.
 pub struct SecretKey {
     name: KeyName,
-    key: SigningKey,
+    signer: Box<dyn Signer>,
     mark: KeyMark,
 }
 
@@ -118,7 +140,11 @@ impl SecretKey {
         let mut seed = Zeroizing::new([0_u8; 32]);
         getrandom::fill(&mut *seed)
             .map_err(|error| SigningError::Random { source: error.into() })?;
-        Ok(Self { name, key: SigningKey::from_bytes(&seed), mark })
+        Ok(Self::new(name, mark, Box::new(SigningKey::from_bytes(&seed))))
+    }
+
+    pub(crate) fn new(name: KeyName, mark: KeyMark, signer: Box<dyn Signer>) -> Self {
+        Self { name, signer, mark }
     }
 
     /// The name in `roles.toml`.
@@ -128,34 +154,24 @@ impl SecretKey {
 
     /// The public half.
     pub fn public(&self) -> PublicKey {
-        PublicKey { bytes: self.key.verifying_key().to_bytes(), mark: self.mark }
+        PublicKey { bytes: self.signer.public(), mark: self.mark }
     }
 
     /// Signs a message.
-    pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
-        self.key.sign(message).to_bytes().to_vec()
+    pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError> {
+        self.signer.sign(&self.name, message)
     }
 
     /// The text of a key file: PEM, encrypted if there is a passphrase (PBES2 with scrypt and AES-256).
     ///
     /// # Errors
-    /// When it cannot be encrypted.
+    /// When it cannot be encrypted, or the key is on a token, which it never leaves.
     pub fn to_pem(&self, passphrase: Option<&str>) -> Result<Zeroizing<String>, SigningError> {
-        let bad = |error: pkcs8::Error| SigningError::Key {
-            key: self.name.clone(),
-            problem: error.to_string(),
-        };
-        let pem = match passphrase {
-            None => self.key.to_pkcs8_pem(LineEnding::LF).map_err(bad)?,
-            Some(passphrase) => self
-                .key
-                .to_pkcs8_encrypted_pem(pkcs8::rand_core::OsRng, passphrase, LineEnding::LF)
-                .map_err(bad)?,
-        };
-        Ok(match self.mark {
-            KeyMark::Release => pem,
-            KeyMark::Development => Zeroizing::new(format!("{DEVELOPMENT_LINE}{}", *pem)),
-        })
+        let bad = |problem: String| SigningError::Key { key: self.name.clone(), problem };
+        let key =
+            self.signer.secret().ok_or_else(|| bad("it does not leave its token".to_owned()))?;
+        let key = key.to_pkcs8_der().map_err(|error| bad(error.to_string()))?;
+        pem::write(&self.name, self.mark, &key, passphrase)
     }
 
     /// Reads the text of a key file; asks for the passphrase if it is encrypted.
@@ -167,21 +183,12 @@ impl SecretKey {
         text: &str,
         passphrase: &mut dyn FnMut(&KeyName) -> Option<Zeroizing<String>>,
     ) -> Result<Self, SigningError> {
-        let (mark, pem) = match text.strip_prefix(DEVELOPMENT_LINE) {
-            Some(rest) => (KeyMark::Development, rest),
-            None => (KeyMark::Release, text),
-        };
-        let bad =
-            |problem: &str| SigningError::Key { key: name.clone(), problem: problem.to_owned() };
-        let key = if pem.contains("BEGIN ENCRYPTED PRIVATE KEY") {
-            let passphrase =
-                passphrase(name).ok_or_else(|| SigningError::NoPassphrase { key: name.clone() })?;
-            SigningKey::from_pkcs8_encrypted_pem(pem.trim(), passphrase.as_bytes())
-                .map_err(|_| bad("the passphrase is wrong, or the file is damaged"))?
-        } else {
-            SigningKey::from_pkcs8_pem(pem.trim()).map_err(|_| bad("no PKCS#8 key is in it"))?
-        };
-        Ok(Self { name: name.clone(), key, mark })
+        let (mark, key) = pem::read(name, text, passphrase)?;
+        let key = SigningKey::from_pkcs8_der(key.as_bytes()).map_err(|_| SigningError::Key {
+            key: name.clone(),
+            problem: "it is no ed25519 key".to_owned(),
+        })?;
+        Ok(Self::new(name.clone(), mark, Box::new(key)))
     }
 }
 
@@ -202,7 +209,7 @@ mod tests {
             let mut give = |_: &KeyName| passphrase.map(|p| Zeroizing::new(p.to_owned()));
             let again = SecretKey::from_pem(&name(), &text, &mut give).unwrap();
             assert_eq!(again.public(), key.public());
-            assert_eq!(again.sign(b"x"), key.sign(b"x"));
+            assert_eq!(again.sign(b"x").unwrap(), key.sign(b"x").unwrap());
         }
         check(KeyMark::Release, None);
         check(KeyMark::Release, Some("correct horse"));
@@ -219,12 +226,12 @@ mod tests {
         }
         let key = SecretKey::generate(name(), KeyMark::Release).unwrap();
         let encrypted = key.to_pem(Some("right")).unwrap();
-        check("", None, "`key-1` is not a usable ed25519 key: no PKCS#8 key is in it");
+        check("", None, "`key-1` is not a usable key: no PKCS#8 key is in it");
         check(&encrypted, None, "the key `key-1` is encrypted, and there is no passphrase for it");
         check(
             &encrypted,
             Some("wrong"),
-            "`key-1` is not a usable ed25519 key: the passphrase is wrong, or the file is damaged",
+            "`key-1` is not a usable key: the passphrase is wrong, or the file is damaged",
         );
     }
 

@@ -1,11 +1,12 @@
 //! Opens keys where `roles.toml` says that they are.
 
-use std::{io::Write as _, os::unix::fs::PermissionsExt};
-
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use zeroize::Zeroizing;
 
-use crate::{KeyMark, KeyName, KeySource, PublicKey, RoleName, Roles, SecretKey, SigningError};
+use crate::{
+    KeyMark, KeyName, KeySource, PublicKey, RoleName, Roles, SecretKey, SigningError,
+    source::{FileSource, Source, TokenSource, VariableSource, make_dir},
+};
 
 /// Asks for the passphrase of a key.
 pub type Passphrase<'a> = dyn FnMut(&KeyName) -> Option<Zeroizing<String>> + 'a;
@@ -16,7 +17,7 @@ pub struct Keyring<'a> {
     pub roles: &'a Roles,
     /// The folder of key files.
     pub dir: Utf8PathBuf,
-    /// Reads a variable.
+    /// Reads a variable: keys of the source `env:`, and `SLIPWAY_PKCS11_MODULE`, the library for tokens.
     pub environment: &'a dyn Fn(&str) -> Option<String>,
 }
 
@@ -30,16 +31,7 @@ impl Keyring<'_> {
         name: &KeyName,
         passphrase: &mut Passphrase<'_>,
     ) -> Result<SecretKey, SigningError> {
-        let text = match self.source(name)? {
-            KeySource::File(file) => read(name, &self.dir.join(file))?,
-            KeySource::Environment(variable) => {
-                let text = (self.environment)(variable).ok_or_else(|| {
-                    SigningError::NoVariable { key: name.clone(), variable: variable.clone() }
-                })?;
-                Zeroizing::new(text)
-            }
-        };
-        SecretKey::from_pem(name, &text, passphrase)
+        self.source(name)?.open(passphrase)
     }
 
     /// The public half of a key: from the file beside it, which its holder may give away, else from the key itself.
@@ -74,58 +66,48 @@ impl Keyring<'_> {
         self.dir.join(format!("{name}.pub"))
     }
 
-    /// Whether the key is a file or variable that is there.
+    /// Whether the private key can be reached from here.
     pub fn has(&self, name: &KeyName) -> bool {
-        match self.source(name) {
-            Ok(KeySource::File(file)) => self.dir.join(file).exists(),
-            Ok(KeySource::Environment(variable)) => (self.environment)(variable).is_some(),
-            Err(_) => false,
-        }
+        self.source(name).is_ok_and(|source| source.has())
     }
 
-    /// Makes the file of a key that is not there yet.
+    /// Whether the key is on a token, so that a PIN protects it whatever it is for.
+    pub fn is_on_token(&self, name: &KeyName) -> bool {
+        matches!(self.roles.keys.get(name), Some(KeySource::Token(_)))
+    }
+
+    /// Makes a key that is not there yet. `passphrase` encrypts a file, and is the PIN of a token.
     ///
     /// # Errors
-    /// When it is there, its source is no file, or it cannot be written.
+    /// When it is there, its source is a variable, or it cannot be written.
     pub fn create(
         &self,
         name: &KeyName,
         mark: KeyMark,
         passphrase: Option<&str>,
     ) -> Result<SecretKey, SigningError> {
-        let KeySource::File(file) = self.source(name)? else {
-            let problem = "its source is no file, so it is not made here".to_owned();
-            return Err(SigningError::Key { key: name.clone(), problem });
-        };
-        let path = self.dir.join(file);
-        let key = SecretKey::generate(name.clone(), mark)?;
-        write(name, &path, &key.to_pem(passphrase)?)?;
+        let key = self.source(name)?.create(mark, passphrase)?;
         let public = serde_json::to_vec_pretty(&key.public().to_tuf());
         let public = public.map_err(|error| SigningError::metadata(&RoleName::Root, error))?;
         let failed = |source| SigningError::File { operation: "write", key: name.clone(), source };
+        make_dir(&self.dir).map_err(failed)?;
         fs_err::write(self.public_path(name), public).map_err(failed)?;
         Ok(key)
     }
 
-    /// Puts the file of a key aside, so that a new one can be made. Nothing is deleted: old metadata may have to be looked at.
+    /// Puts a key aside, so that a new one can be made; says where it is now. Nothing is deleted: old metadata may have to be
+    /// looked at.
     ///
     /// # Errors
-    /// When its source is no file, or the file cannot be renamed.
-    pub fn retire(&self, name: &KeyName) -> Result<Utf8PathBuf, SigningError> {
-        let KeySource::File(file) = self.source(name)? else {
-            let problem = "its source is no file, so it is not replaced here".to_owned();
-            return Err(SigningError::Key { key: name.clone(), problem });
-        };
-        let path = self.dir.join(file);
-        let mut number = 1;
-        let mut aside = self.dir.join(format!("{file}.retired-{number}"));
-        while aside.exists() {
-            number += 1;
-            aside = self.dir.join(format!("{file}.retired-{number}"));
-        }
+    /// When its source is a variable, or it cannot be renamed.
+    pub fn retire(
+        &self,
+        name: &KeyName,
+        passphrase: &mut Passphrase<'_>,
+    ) -> Result<String, SigningError> {
+        let aside = self.source(name)?.retire(passphrase)?;
         let failed =
             |source| SigningError::File { operation: "put aside", key: name.clone(), source };
-        fs_err::rename(&path, &aside).map_err(failed)?;
         if self.public_path(name).exists() {
             fs_err::remove_file(self.public_path(name)).map_err(failed)?;
         }
@@ -150,44 +132,28 @@ impl Keyring<'_> {
         Ok(key)
     }
 
-    fn source(&self, name: &KeyName) -> Result<&KeySource, SigningError> {
-        self.roles.keys.get(name).ok_or_else(|| SigningError::Key {
+    fn source<'a>(&'a self, name: &'a KeyName) -> Result<Box<dyn Source + 'a>, SigningError> {
+        let source = self.roles.keys.get(name).ok_or_else(|| SigningError::Key {
             key: name.clone(),
             problem: "`[keys]` of roles.toml does not have it".to_owned(),
+        })?;
+        let environment = self.environment;
+        Ok(match source {
+            KeySource::File(file) => Box::new(FileSource { name, path: self.dir.join(file) }),
+            KeySource::Environment(variable) => {
+                Box::new(VariableSource { name, variable, environment })
+            }
+            KeySource::Token(uri) => Box::new(TokenSource { name, uri, environment }),
         })
     }
 }
 
-fn read(name: &KeyName, path: &Utf8Path) -> Result<Zeroizing<String>, SigningError> {
-    let failed = |source| SigningError::File { operation: "read", key: name.clone(), source };
-    let mode = fs_err::metadata(path).map_err(failed)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(SigningError::Exposed { path: path.to_owned(), mode });
-    }
-    fs_err::read_to_string(path).map(Zeroizing::new).map_err(failed)
-}
-
-/// Writes a new key file: whole or not at all, for the owner alone, never over another.
-fn write(name: &KeyName, path: &Utf8Path, text: &str) -> Result<(), SigningError> {
-    let failed = |source| SigningError::File { operation: "write", key: name.clone(), source };
-    let dir = path.parent().unwrap_or(Utf8Path::new("."));
-    if !dir.exists() {
-        fs_err::create_dir_all(dir).map_err(failed)?;
-        fs_err::set_permissions(dir, PermissionsExt::from_mode(0o700)).map_err(failed)?;
-    }
-    // A temporary file is made with mode 0600.
-    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist_noclobber(path).map_err(|error| match error.error.kind() {
-        std::io::ErrorKind::AlreadyExists => SigningError::Exists { path: path.to_owned() },
-        _ => failed(error.error),
-    })?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use camino::Utf8Path;
+
     use super::*;
 
     struct Fixture {
@@ -224,8 +190,8 @@ mod tests {
         let again = ring.create(&key("alpha"), KeyMark::Release, None).unwrap_err();
         assert!(matches!(again, SigningError::Exists { .. }), "{again}");
         assert_eq!(ring.open(&key("alpha"), &mut |_| None).unwrap().public(), made.public());
-        let aside = ring.retire(&key("alpha")).unwrap();
-        assert_eq!(aside.file_name(), Some("alpha.pem.retired-1"));
+        let aside = ring.retire(&key("alpha"), &mut |_| None).unwrap();
+        assert_eq!(aside, ring.dir.join("alpha.pem.retired-1"));
         let other = ring.create(&key("alpha"), KeyMark::Release, None).unwrap();
         assert_ne!(other.public(), made.public());
     }
@@ -262,6 +228,9 @@ mod tests {
         let given = |name: &str| (name == "TIMESTAMP_KEY").then(|| text.clone());
         let opened = fixture.ring(&given).open(&key("timestamp"), &mut |_| None).unwrap();
         assert_eq!(opened.public(), made.public());
+        let ring = fixture.ring(&given);
+        ring.create(&key("timestamp"), KeyMark::Release, None).unwrap_err();
+        ring.retire(&key("timestamp"), &mut |_| None).unwrap_err();
         let error = fixture.ring(&|_| None).open(&key("timestamp"), &mut |_| None).unwrap_err();
         assert_eq!(
             error.to_string(),

@@ -140,7 +140,7 @@ impl<T: Serialize + DeserializeOwned> Pending<T> {
     /// Adds the signature of a key; signing twice changes nothing.
     ///
     /// # Errors
-    /// When the key is none of the role's, by any of the given sets.
+    /// When the key is none of the role's, by any of the given sets; or when its token does not sign.
     pub fn sign(&mut self, key: &SecretKey, allowed: &[&RoleKeys]) -> Result<(), SigningError> {
         let id = key.public().id();
         let text = hex(&id);
@@ -148,8 +148,9 @@ impl<T: Serialize + DeserializeOwned> Pending<T> {
             return Err(SigningError::NotOfRole { key_id: text, role: self.role.clone() });
         }
         let message = canonical(&self.role, &self.signed.signed)?;
+        let sig = key.sign(&message)?.into();
         self.signed.signatures.retain(|signature| signature.keyid != id);
-        self.signed.signatures.push(Signature { keyid: id, sig: key.sign(&message).into() });
+        self.signed.signatures.push(Signature { keyid: id, sig });
         self.signed.signatures.sort_by_key(|signature| hex(&signature.keyid));
         Ok(())
     }

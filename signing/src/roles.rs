@@ -9,7 +9,7 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::SigningError;
+use crate::{BootRole, SigningError, TokenUri};
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
@@ -115,6 +115,8 @@ pub enum KeySource {
     File(String),
     /// A variable with the text of such a file.
     Environment(String),
+    /// A key on a token (RFC 7512).
+    Token(TokenUri),
 }
 
 impl fmt::Display for KeySource {
@@ -122,6 +124,7 @@ impl fmt::Display for KeySource {
         match self {
             Self::File(name) => write!(f, "file:{name}"),
             Self::Environment(name) => write!(f, "env:{name}"),
+            Self::Token(uri) => uri.fmt(f),
         }
     }
 }
@@ -137,7 +140,10 @@ impl TryFrom<String> for KeySource {
                 "`{name}` is no file name; key files lie in the key folder, without a path"
             )),
             Some(("env", name)) if !name.is_empty() => Ok(Self::Environment(name.to_owned())),
-            _ => Err(format!("`{text}` is no key source; it can be file:NAME or env:VARIABLE")),
+            Some(("pkcs11", _)) => text.parse().map(Self::Token),
+            _ => Err(format!(
+                "`{text}` is no key source; it can be file:NAME, env:VARIABLE or pkcs11:token=TOKEN;object=KEY"
+            )),
         }
     }
 }
@@ -183,12 +189,36 @@ pub struct Roles {
     pub keys: BTreeMap<KeyName, KeySource>,
     /// All roles; root, targets, snapshot and timestamp are among them.
     pub roles: BTreeMap<RoleName, Role>,
+    /// Where the keys of Secure Boot are, if programs are signed at all.
+    pub secure_boot: Option<BootSources>,
+}
+
+/// Where the keys of Secure Boot are; none of them is on a token.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BootSources {
+    pk: KeySource,
+    kek: KeySource,
+    db: KeySource,
+}
+
+impl BootSources {
+    /// Where the key of a role is.
+    pub fn get(&self, role: BootRole) -> &KeySource {
+        match role {
+            BootRole::Pk => &self.pk,
+            BootRole::Kek => &self.kek,
+            BootRole::Db => &self.db,
+        }
+    }
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawRoles {
     keys: BTreeMap<KeyName, KeySource>,
+    #[serde(rename = "secure-boot")]
+    secure_boot: Option<BootSources>,
     roles: RawTopLevel,
     channels: BTreeMap<ChannelName, RawRole>,
 }
@@ -239,7 +269,10 @@ impl Roles {
             roles.insert(name, role);
         }
         check_keys(file, &raw.keys, &roles)?;
-        Ok(Self { keys: raw.keys, roles })
+        if let Some(sources) = &raw.secure_boot {
+            check_boot(file, &raw.keys, sources)?;
+        }
+        Ok(Self { keys: raw.keys, roles, secure_boot: raw.secure_boot })
     }
 
     /// A role by name.
@@ -309,6 +342,32 @@ fn check_keys(
     Ok(())
 }
 
+/// The keys of Secure Boot are others than those of the roles, and have names of their own.
+fn check_boot(
+    file: &str,
+    keys: &BTreeMap<KeyName, KeySource>,
+    boot: &BootSources,
+) -> Result<(), SigningError> {
+    let invalid = |problem: String| Err(SigningError::invalid(file, problem));
+    let mut sources: BTreeMap<&KeySource, KeyName> =
+        keys.iter().map(|(key, source)| (source, key.clone())).collect();
+    for role in BootRole::ALL {
+        let (name, source) = (role.key_name(), boot.get(role));
+        if keys.contains_key(&name) {
+            return invalid(format!("`{name}` is a key of Secure Boot, and not one of `[keys]`"));
+        }
+        if matches!(source, KeySource::Token(_)) {
+            return invalid(format!(
+                "`{name}` cannot be on a token yet; it can be file:NAME or env:VARIABLE"
+            ));
+        }
+        if let Some(other) = sources.insert(source, name.clone()) {
+            return invalid(format!("the keys `{other}` and `{name}` are both `{source}`"));
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -343,6 +402,25 @@ mod tests {
         check("file:root-2.pem", "file:root-1.pem", "are both `file:root-1.pem`");
         check("file:root-2.pem", "file:../root-2.pem", "is no file name");
         check("file:root-2.pem", "root-2.pem", "is no key source");
+        check("file:root-2.pem", "pkcs11:token=a", "it has no `object=`");
+        check(
+            "root-2 = \"file:root-2.pem\"\nroot-3 = \"file:root-3.pem\"",
+            "root-2 = \"pkcs11:token=a;object=b\"\nroot-3 = \"pkcs11:object=b;token=a\"",
+            "are both `pkcs11:token=a;object=b`",
+        );
+        check("file:secure-boot-pk.pem", "file:alpha.pem", "the keys `alpha` and `secure-boot-pk`");
+        check(
+            "file:secure-boot-db.pem",
+            "file:secure-boot-pk.pem",
+            "are both `file:secure-boot-pk.pem`",
+        );
+        check("file:secure-boot-db.pem", "pkcs11:token=a;object=b", "cannot be on a token yet");
+        check("[secure-boot]", "[secure-boot]\ndbx = \"file:dbx.pem\"", "unknown field `dbx`");
+        check(
+            "alpha = \"file:alpha.pem\"",
+            "secure-boot-db = \"file:alpha.pem\"",
+            "the key `alpha`",
+        );
         check("expires = \"365d\"", "expires = \"1y\"", "is no lifetime");
         check("expires = \"365d\"", "expires = \"0d\"", "is no lifetime");
         check("[channels.alpha]", "[channels.targets]", "a channel cannot be `targets`");

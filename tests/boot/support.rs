@@ -12,10 +12,15 @@ pub(crate) fn root() -> &'static Utf8Path {
     })
 }
 
-/// The disk of `minimal`, or of the image that `SLIPWAY_TEST_IMAGE` names; built when it is not there.
+/// The disk that `SLIPWAY_TEST_DISK` names, else that of `minimal`, or of the image that `SLIPWAY_TEST_IMAGE` names; built when it
+/// is not there.
 pub(crate) fn image() -> &'static Utf8Path {
     static IMAGE: OnceLock<Utf8PathBuf> = OnceLock::new();
     IMAGE.get_or_init(|| {
+        #[expect(clippy::disallowed_methods, reason = "tests are configured by variables")]
+        if let Ok(disk) = std::env::var("SLIPWAY_TEST_DISK") {
+            return Utf8PathBuf::from(disk);
+        }
         #[expect(
             clippy::disallowed_methods,
             reason = "cargo needs the environment that it was started with"

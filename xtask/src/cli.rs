@@ -114,11 +114,12 @@ pub(crate) enum KeyVerb {
         #[arg(long)]
         development: bool,
     },
-    /// Replace keys that are here by new ones, and tell the repository; clients follow
+    /// Replace keys that are here by new ones, and tell the repository; clients follow. Machines that have enrolled a key of Secure
+    /// Boot do not: they have to be told
     Rotate {
         #[command(flatten)]
         releases: Releases,
-        /// The keys, by their names in signing/roles.toml; none if the file alone has changed
+        /// The keys, by their names in signing/roles.toml, or secure-boot-pk, -kek, -db; none if the file alone has changed
         #[arg(value_name = "KEY")]
         names: Vec<slipway_signing::KeyName>,
         /// Make keys without a passphrase, marked as unfit for stable
@@ -211,6 +212,28 @@ pub(crate) struct BuildImage {
     /// The architecture
     #[arg(long, value_enum, default_value = "amd64")]
     pub(crate) arch: Arch,
+    /// Sign the programs that the firmware starts; without keys, some for development are made. The value says when the boot loader
+    /// enrols the certificates [default without a value: if-safe for qcow2, manual for raw disks]
+    #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true)]
+    pub(crate) secure_boot: Option<Option<Enrol>>,
+}
+
+/// When the boot loader hands the certificates to firmware that has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Enrol {
+    /// When somebody chooses so in its menu
+    Manual,
+    /// By itself in virtual machines
+    IfSafe,
+}
+
+impl From<Enrol> for slipway_image::Enrol {
+    fn from(enrol: Enrol) -> Self {
+        match enrol {
+            Enrol::Manual => Self::Manual,
+            Enrol::IfSafe => Self::IfSafe,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -376,5 +399,20 @@ mod tests {
     #[test]
     fn the_arguments_are_consistent() {
         <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn secure_boot_is_asked_for() {
+        #[track_caller]
+        fn check(args: &[&str], expected: Option<Option<Enrol>>) {
+            let all = ["cargo xtask", "build-image"].iter().chain(args);
+            let Verb::BuildImage(build) = Cli::parse_from(all).verb else { unreachable!() };
+            assert_eq!(build.secure_boot, expected);
+        }
+        check(&[], None);
+        check(&["--secure-boot"], Some(None));
+        check(&["--secure-boot", "--image", "minimal"], Some(None));
+        check(&["--secure-boot=if-safe"], Some(Some(Enrol::IfSafe)));
+        check(&["--secure-boot=manual"], Some(Some(Enrol::Manual)));
     }
 }

@@ -10,8 +10,8 @@ use slipway_engine::{
 };
 use slipway_packages_manifest::{Atom, DiskFormat, Image};
 use slipway_pipeline::{
-    Cargo, EngineInRoot, EngineSource, ImageNodes, Network, Planner, Project, Shared, package_node,
-    resolve_action, setup_steps,
+    Additions, Cargo, EngineInRoot, EngineSource, ImageNodes, Network, Planner, Project, Shared,
+    package_node, resolve_action, setup_steps,
 };
 use slipway_portage::{Resolution, Target, parse_resolution};
 use slipway_seed::mirrors::AptFile;
@@ -41,6 +41,8 @@ pub(crate) struct ImagePlan {
     pub(crate) graph: Arc<Graph>,
     pub(crate) nodes: ImageNodes,
     pub(crate) resolution: Resolution,
+    /// The root metadata that it trusts.
+    pub(crate) trusted: Option<String>,
 }
 
 impl Context {
@@ -190,6 +192,17 @@ impl Context {
         trusted: &Utf8Path,
     ) -> anyhow::Result<ImagePlan> {
         let trusted = trusted.is_file().then(|| fs_err::read_to_string(trusted)).transpose()?;
+        let additions = Additions { trusted: trusted.as_deref(), programs: None };
+        self.image_with(image, format, additions).await
+    }
+
+    /// The graph of an image in a format, with what it has besides its packages.
+    pub(crate) async fn image_with(
+        &self,
+        image: &Image,
+        format: DiskFormat,
+        additions: Additions<'_>,
+    ) -> anyhow::Result<ImagePlan> {
         let shared = self.shared().await?;
         let initrd =
             image.initrd.as_ref().map(|name| self.project.image(name.as_str())).transpose()?;
@@ -201,11 +214,12 @@ impl Context {
         let resolution = self.resolve(&shared, atoms).await?;
         let planner = self.planner(&resolution, &shared);
         let mut actions: Vec<Action> = planner.packages()?;
-        let (image_actions, nodes) = planner.image(image, format, trusted.as_deref())?;
+        let (image_actions, nodes) = planner.image(image, format, additions)?;
         actions.extend(image_actions);
         let graph = Arc::new(Graph::new(actions)?);
         self.digests.save()?;
-        Ok(ImagePlan { graph, nodes, resolution })
+        let trusted = additions.trusted.map(str::to_owned);
+        Ok(ImagePlan { graph, nodes, resolution, trusted })
     }
 
     /// What a run would do.

@@ -25,6 +25,10 @@ pub(crate) const VARIABLES: [(&str, &str); 13] = [
         "SLIPWAY_PASSPHRASE",
         "the passphrase of these keys; default: it is asked for on the terminal",
     ),
+    (
+        "SLIPWAY_PKCS11_MODULE",
+        "the library that reaches the tokens of `signing/roles.toml` whose URI names none",
+    ),
     ("XDG_DATA_HOME", "where data of the user is kept"),
     ("XDG_CACHE_HOME", "where caches are kept"),
     ("HOME", "the home directory"),

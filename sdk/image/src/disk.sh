@@ -1,12 +1,13 @@
-# Assembles the disk. $1 = the UKI's name on the ESP; /in holds the tree systemd, usr.erofs, usr.verity, roothash, slipway.efi,
-# loader.conf and repart.d.
+# Assembles the disk. $1 = the UKI's name on the ESP, $2 = the boot loader; /in holds usr.erofs, usr.verity, roothash, slipway.efi,
+# repart.d and loader, a folder for the ESP.
 set -eu
-boot=/in/systemd/usr/lib/systemd/boot/efi/systemd-bootx64.efi
-mkdir -p /tmp/esp/EFI/BOOT /tmp/esp/EFI/systemd /tmp/esp/EFI/Linux /tmp/esp/loader
-cp $boot /tmp/esp/EFI/BOOT/BOOTX64.EFI
-cp $boot /tmp/esp/EFI/systemd/systemd-bootx64.efi
+mkdir -p /tmp/esp/EFI/BOOT /tmp/esp/EFI/systemd /tmp/esp/EFI/Linux
+install -m 0644 "$2" /tmp/esp/EFI/BOOT/BOOTX64.EFI
+install -m 0644 "$2" /tmp/esp/EFI/systemd/systemd-bootx64.efi
 cp /in/slipway.efi "/tmp/esp/EFI/Linux/$1"
-cp /in/loader.conf /tmp/esp/loader/loader.conf
+cp -R /in/loader /tmp/esp/
+# What comes from the store is read-only, which would become an attribute on the ESP.
+chmod -R u+w /tmp/esp/loader
 find /tmp/esp -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 
 # The first half of the root hash is the UUID of the data partition, the second that of the hash tree.

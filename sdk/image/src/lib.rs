@@ -16,7 +16,9 @@ mod usr;
 pub use budget::{BudgetReport, check_budget};
 pub use compose::{Composed, PackageSize, PackageTree, compose};
 pub use cpio::{CpioError, write_cpio};
-pub use disk::{disk_tool, qcow2_tool, repart_on_device};
+pub use disk::{
+    BOOT_LOADER, BOOT_LOADER_PATH, Enrol, Programs, disk_tool, qcow2_tool, repart_on_device,
+};
 pub use error::ImageError;
 pub use os_release::os_release;
 pub use tool::{Tool, ToolInput};

@@ -74,6 +74,13 @@ pub enum PipelineError {
         /// What is missing.
         problem: String,
     },
+    /// The boot loader cannot be taken out of its package to be signed.
+    #[error("cannot find the boot loader in the package of systemd")]
+    BootLoader {
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
     /// A package that no ebuild provides was asked for.
     #[error("there is no package `{0}` in the plan")]
     UnknownPackage(String),

@@ -5,6 +5,7 @@
 //! - [`Shared`]: what runners need of the host: the engine (started on first use), the SDK root, scratch space, the network.
 //! - [`Planner`]: turns a resolved set of packages and an image into [`slipway_build::Action`]s.
 //! - [`Workspace`]: the cargo workspace, and the part of it that a package of this repository is built from.
+//! - [`SignedPrograms`]: what was signed after a build, and goes onto a disk instead of what was built.
 //! - Runners: [`fetch`](FetchRunner), crate, package, compose and tool.
 
 mod bootstrap;
@@ -16,6 +17,7 @@ mod error;
 mod fetch;
 mod package;
 mod planner;
+mod programs;
 mod project;
 mod resolve;
 mod shared;
@@ -29,7 +31,8 @@ pub use crates::Cargo;
 pub use error::PipelineError;
 pub use fetch::{FetchRunner, Network};
 pub use package::{CONTAINER_PHASE, STORE_PHASE};
-pub use planner::{ImageNodes, Planner, package_node};
+pub use planner::{Additions, ImageNodes, Planner, package_node};
+pub use programs::{SignedPrograms, boot_loader};
 pub use project::Project;
 pub use resolve::resolve_action;
 pub use shared::{EngineSource, Shared};

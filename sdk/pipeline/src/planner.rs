@@ -7,9 +7,9 @@ use std::{
 
 use slipway_build::{Action, Input, Kind, NodeId, Runner};
 use slipway_image::{
-    ToolInput, disk_tool, os_release, qcow2_tool, repart_on_device, uki_tool, usr_tool,
+    Programs, ToolInput, disk_tool, os_release, qcow2_tool, repart_on_device, uki_tool, usr_tool,
 };
-use slipway_packages_manifest::{Atom, DiskFormat, Image, PathFilter};
+use slipway_packages_manifest::{Atom, DiskFormat, Image, Layout, PathFilter};
 use slipway_portage::{Cpv, Package, RecipeFile, Resolution, build_argv, build_env};
 use slipway_store::{Digest, FileDigests, Store};
 
@@ -18,6 +18,7 @@ use crate::{
     component::Parts,
     compose::{ComposeRunner, PACKAGE, Product},
     package::{DISTFILE, PackageRunner, RECIPE, SYSROOT},
+    programs::SignedPrograms,
     resolve::put,
     tool::{OutputBudget, ToolRunner},
 };
@@ -39,13 +40,26 @@ pub struct Planner<'a> {
 /// Where an image has the root metadata that it trusts.
 pub(crate) const TRUSTED_ROOT: &str = "usr/share/slipway/root.json";
 
+/// What an image has besides its packages.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Additions<'a> {
+    /// The text of the root metadata from which a system of this image learns whose releases to believe. It is a file of the
+    /// image, not of a package, so that packages are the same for everybody.
+    pub trusted: Option<&'a str>,
+    /// Signed programs, which the disk has instead of those that are built; it is made of the same parts otherwise, and no
+    /// action knows a key.
+    pub programs: Option<&'a SignedPrograms>,
+}
+
 /// The actions of an image that others ask for.
 #[derive(Clone, Debug)]
 pub struct ImageNodes {
     /// Gives `usr.erofs`, `usr.verity` and `roothash`.
     pub usr: NodeId,
-    /// Gives `slipway.efi`.
+    /// Gives `slipway.efi`, without a signature.
     pub uki: NodeId,
+    /// Gives the image of systemd, and in it the boot loader.
+    pub systemd: NodeId,
     /// Gives `disk.raw`.
     pub disk: NodeId,
     /// Gives `disk.qcow2`, when that is the format.
@@ -169,9 +183,7 @@ impl Planner<'_> {
         ))
     }
 
-    /// The actions that make a disk of `image`, besides those of its packages. `trusted` is the text of the root metadata from which
-    /// a system of this image learns whose releases to believe; it is a file of the image, not of a package, so that packages are
-    /// the same for everybody.
+    /// The actions that make a disk of `image`, besides those of its packages.
     ///
     /// # Errors
     /// When the image has no layout or initrd, or one of its packages was not resolved.
@@ -179,8 +191,9 @@ impl Planner<'_> {
         &self,
         image: &Image,
         format: DiskFormat,
-        trusted: Option<&str>,
+        additions: Additions<'_>,
     ) -> Result<(Vec<Action>, ImageNodes), PipelineError> {
+        let Additions { trusted, programs } = additions;
         let problem = |problem: &str| PipelineError::Image {
             image: image.name.to_string(),
             problem: problem.to_owned(),
@@ -219,7 +232,7 @@ impl Planner<'_> {
             Some(budget),
         )?;
         let kernel = self.installed(image, "sys-kernel/slipway-kernel", "kernel")?;
-        let systemd = self.installed(image, "sys-apps/systemd", "systemd")?;
+        let systemd = self.installed(image, SYSTEMD, "systemd")?;
         let budget = OutputBudget {
             output: "slipway.efi".to_owned(),
             partition: "esp".to_owned(),
@@ -228,33 +241,50 @@ impl Planner<'_> {
         };
         let inputs = [kernel, systemd.clone(), file(&initrd, "initrd"), file(&usr, "roothash")];
         let uki = self.tool(Kind::Uki, name, uki_tool(&identity), &inputs, Some(budget))?;
-        let inputs = [
-            systemd,
-            file(&usr, "usr.erofs"),
-            file(&usr, "usr.verity"),
-            file(&usr, "roothash"),
-            file(&uki, "slipway.efi"),
-        ];
-        let disk = self.tool(Kind::Disk, name, disk_tool(&layout, release), &inputs, None)?;
+        let parts = ["usr.erofs", "usr.verity", "roothash"].map(|output| file(&usr, output));
+        let built = vec![systemd, file(&uki, "slipway.efi")];
+        let disk = self.disk(name, &layout, parts.to_vec(), built, programs)?;
         let qcow2 = match format {
             DiskFormat::Raw => None,
-            DiskFormat::Qcow2 => Some(self.tool(
-                Kind::Format,
-                name,
-                qcow2_tool(),
-                &[file(&disk, "disk.raw")],
-                None,
-            )?),
+            DiskFormat::Qcow2 => {
+                let name = programs.map_or(name.to_owned(), |_| signed_name(name));
+                let input = [file(&disk, "disk.raw")];
+                Some(self.tool(Kind::Format, &name, qcow2_tool(), &input, None)?)
+            }
         };
         let id = |action: &Action| action.id.clone();
         let nodes = ImageNodes {
             usr: id(&usr),
             uki: id(&uki),
+            systemd: package_node(self.chosen(image, SYSTEMD)?)?,
             disk: id(&disk),
             format: qcow2.as_ref().map(id),
             root: id(&root),
         };
         Ok((vec![root, initrd, usr, uki, disk].into_iter().chain(qcow2).collect(), nodes))
+    }
+
+    /// The disk: `inputs`, and either the programs that were built or signed ones.
+    fn disk(
+        &self,
+        name: &str,
+        layout: &Layout,
+        mut inputs: Vec<Named>,
+        built: Vec<Named>,
+        signed: Option<&SignedPrograms>,
+    ) -> Result<Action, PipelineError> {
+        let (name, programs) = match signed {
+            None => {
+                inputs.extend(built);
+                (name.to_owned(), Programs::Unsigned)
+            }
+            Some(signed) => {
+                inputs.extend(signed_inputs(signed));
+                (signed_name(name), Programs::Signed(signed.enrol))
+            }
+        };
+        let tool = disk_tool(layout, self.project.release(), programs);
+        self.tool(Kind::Disk, &name, tool, &inputs, None)
     }
 
     fn chosen(&self, image: &Image, atom: &str) -> Result<&Cpv, PipelineError> {
@@ -348,6 +378,23 @@ impl Planner<'_> {
             runner,
         })
     }
+}
+
+/// The package with the boot loader.
+const SYSTEMD: &str = "sys-apps/systemd";
+
+/// The name of an action for signed programs, so that the state of the other one is not forgotten.
+fn signed_name(name: &str) -> String {
+    format!("{name}-signed")
+}
+
+/// Signed programs come by their digests: that is all that an action knows of a signature.
+fn signed_inputs(programs: &SignedPrograms) -> impl Iterator<Item = Named> {
+    programs.files().into_iter().map(|(name, digest)| Named {
+        name,
+        input: Input::Digest(digest),
+        shown: Some(ToolInput::File),
+    })
 }
 
 /// How long a package may take that was never built here: the more source, the longer. What it is for is the order: a first

@@ -89,6 +89,9 @@ fn place(
         mount(out, "/out".to_owned(), Access::ReadWrite),
     ];
     for (name, kind) in inputs {
+        if let Some(parent) = base.join(name).parent() {
+            fs_err::create_dir_all(parent).map_err(failed)?;
+        }
         let (source, place) = match kind {
             ToolInput::File => (blob(cx, name)?, fs_err::write(base.join(name), "")),
             ToolInput::Tree => (tree(cx, name)?, fs_err::create_dir_all(base.join(name))),

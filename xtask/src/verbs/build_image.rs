@@ -4,7 +4,12 @@ use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use slipway_packages_manifest::DiskFormat;
 
-use crate::{cli::BuildImage, context::Context, report};
+use super::release::ProgramSigner;
+use crate::{
+    cli::{BuildImage, Enrol},
+    context::Context,
+    report,
+};
 
 /// Builds the image, links it to `target/images` and says how to start it.
 pub(crate) async fn run(context: &Context, args: &BuildImage) -> anyhow::Result<()> {
@@ -14,8 +19,11 @@ pub(crate) async fn run(context: &Context, args: &BuildImage) -> anyhow::Result<
         return Ok(());
     }
     report::print(&path);
-    let image = &args.image.image;
-    report::say(format_args!("start it with: cargo xtask run --image {image}"));
+    let how = match args.secure_boot {
+        None => format!("--image {}", args.image.image),
+        Some(_) => format!("--disk {path} --state DIR"),
+    };
+    report::say(format_args!("start it with: cargo xtask run {how}"));
     Ok(())
 }
 
@@ -24,6 +32,18 @@ pub(crate) async fn build(context: &Context, args: &BuildImage) -> anyhow::Resul
     let image = context.project.image(&args.image.image)?;
     let platform = context.project.platform(&args.image.platform)?;
     let plan = context.image(&image, platform.format).await?;
+    let plan = match args.secure_boot {
+        None => plan,
+        Some(enrol) => {
+            let enrol = match (enrol, platform.format) {
+                (Some(enrol), _) => enrol,
+                (None, DiskFormat::Qcow2) => Enrol::IfSafe,
+                (None, DiskFormat::Raw) => Enrol::Manual,
+            };
+            let signer = ProgramSigner::for_development(context)?;
+            signer.sign(context, &image, platform.format, &plan, enrol.into()).await?.plan
+        }
+    };
     let (wanted, output, extension) = match (platform.format, &plan.nodes.format) {
         (DiskFormat::Qcow2, Some(node)) => (node, "disk.qcow2", "qcow2"),
         _ => (&plan.nodes.disk, "disk.raw", "raw"),
@@ -40,7 +60,8 @@ pub(crate) async fn build(context: &Context, args: &BuildImage) -> anyhow::Resul
         .context("the disk was damaged after it was built; run the command again")?;
     let version = context.project.release().version;
     let (channel, platform) = (args.channel.as_str(), &args.image.platform);
-    let name = format!("slipway-{}-{version}-{channel}-{platform}.{extension}", image.name);
+    let signed = if args.secure_boot.is_some() { "-signed" } else { "" };
+    let name = format!("slipway-{}-{version}-{channel}-{platform}{signed}.{extension}", image.name);
     let path = context.project.root().join("target/images").join(name);
     publish(&blob, &path)?;
     Ok(path)

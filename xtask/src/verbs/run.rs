@@ -17,8 +17,12 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<()>
     let image = if let Some(disk) = &args.disk {
         disk.clone()
     } else {
-        let build =
-            BuildImage { image: args.image.clone(), channel: Channel::Alpha, arch: Arch::Amd64 };
+        let build = BuildImage {
+            image: args.image.clone(),
+            channel: Channel::Alpha,
+            arch: Arch::Amd64,
+            secure_boot: None,
+        };
         build_image::build(context, &build).await?
     };
     let format = if image.extension() == Some("qcow2") { "qcow2" } else { "raw" };

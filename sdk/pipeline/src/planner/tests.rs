@@ -73,7 +73,10 @@ fn whom_an_image_trusts_is_no_matter_of_its_packages_or_its_initrd() {
     let world = World::new();
     let image = world.project.image("minimal").unwrap();
     let plan = |trusted: Option<&str>| {
-        let (actions, _) = world.planner().image(&image, DiskFormat::Raw, trusted).unwrap();
+        let (actions, _) = world
+            .planner()
+            .image(&image, DiskFormat::Raw, Additions { trusted, programs: None })
+            .unwrap();
         actions
             .into_iter()
             .map(|action| (action.id.to_string(), (action.argv, action.env, action.inputs)))

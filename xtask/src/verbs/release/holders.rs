@@ -43,26 +43,24 @@ impl Holders {
         let ring = self.ring();
         let missing: Vec<&KeyName> =
             self.roles.keys.keys().filter(|key| !ring.has(key) && !ring.has_public(key)).collect();
-        let passphrase = if missing.is_empty() { None } else { new_passphrase(mark)? };
+        let on_file = missing.iter().any(|name| !ring.is_on_token(name));
+        let secret = if on_file { new_passphrase(mark)? } else { None };
         for name in &missing {
-            ring.create(name, mark, passphrase.as_ref().map(|text| text.as_str()))?;
+            create(&ring, name, mark, secret.as_ref())?;
         }
         Ok(missing.len())
     }
 
-    /// Puts keys aside and makes new ones; gives the files of the old ones.
-    pub(super) fn replace(
-        &self,
-        names: &[KeyName],
-        mark: KeyMark,
-    ) -> anyhow::Result<Vec<Utf8PathBuf>> {
-        // Whatever can fail by what the user gives fails before a key is put aside.
-        let passphrase = if names.is_empty() { None } else { new_passphrase(mark)? };
+    /// Puts keys aside and makes new ones; says where the old ones are.
+    pub(super) fn replace(&self, names: &[KeyName], mark: KeyMark) -> anyhow::Result<Vec<String>> {
         let ring = self.ring();
+        // Whatever can fail by what the user gives fails before a key is put aside.
+        let on_file = names.iter().any(|name| !ring.is_on_token(name));
+        let secret = if on_file { new_passphrase(mark)? } else { None };
         let mut aside = Vec::new();
         for name in names {
-            aside.push(ring.retire(name)?);
-            ring.create(name, mark, passphrase.as_ref().map(|text| text.as_str()))?;
+            aside.push(ring.retire(name, &mut passphrase)?);
+            create(&ring, name, mark, secret.as_ref())?;
         }
         Ok(aside)
     }
@@ -95,8 +93,20 @@ impl Signers for Holders {
     }
 }
 
+/// Makes a key: in a file with this passphrase, or on a token, whose PIN is asked for.
+fn create(
+    ring: &Keyring<'_>,
+    name: &KeyName,
+    mark: KeyMark,
+    secret: Option<&Zeroizing<String>>,
+) -> anyhow::Result<()> {
+    let pin = if ring.is_on_token(name) { passphrase(name) } else { None };
+    ring.create(name, mark, pin.as_ref().or(secret).map(|text| text.as_str()))?;
+    Ok(())
+}
+
 /// The passphrase of keys that are about to be made; those for development have none.
-fn new_passphrase(mark: KeyMark) -> anyhow::Result<Option<Zeroizing<String>>> {
+pub(super) fn new_passphrase(mark: KeyMark) -> anyhow::Result<Option<Zeroizing<String>>> {
     if mark == KeyMark::Development {
         return Ok(None);
     }
@@ -108,8 +118,9 @@ fn new_passphrase(mark: KeyMark) -> anyhow::Result<Option<Zeroizing<String>>> {
     Ok(asked)
 }
 
-fn passphrase(key: &KeyName) -> Option<Zeroizing<String>> {
-    ask(&format!("passphrase of the key `{key}`"))
+/// The passphrase of a key file, or the PIN of its token.
+pub(super) fn passphrase(key: &KeyName) -> Option<Zeroizing<String>> {
+    ask(&format!("passphrase or PIN of the key `{key}`"))
 }
 
 /// The variable, else a line of the terminal that is not shown.

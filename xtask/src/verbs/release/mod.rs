@@ -1,6 +1,7 @@
 //! `key`, `release`, `promote`, `sign`, `refresh`, `channel` and `verify`: from an image to a channel that clients can trust.
 
 mod holders;
+mod programs;
 mod record;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use slipway_channels::{
 };
 use slipway_packages_manifest::Version;
 use slipway_signing::{
-    ChannelName, ClientConfig, KeyMark, KeyName, PublicKey, Roles, SigningError, Verified,
+    BootRole, ChannelName, ClientConfig, KeyMark, KeyName, PublicKey, Roles, SigningError, Verified,
 };
 use slipway_store::Remote;
 
@@ -24,14 +25,32 @@ use crate::{
     report::{print, say},
 };
 use holders::Holders;
+pub(crate) use programs::ProgramSigner;
 
 /// Where releases go, and what signs them.
 struct Desk {
     repository: Repository,
     folder: Utf8PathBuf,
     holders: Holders,
+    /// Signs programs, if `roles.toml` says that they are signed.
+    programs: Option<ProgramSigner>,
     root: Utf8PathBuf,
     now: Time,
+}
+
+/// The roles of the repository.
+fn roles(context: &Context) -> anyhow::Result<Roles> {
+    let file = context.project.root().join("signing/roles.toml");
+    Ok(Roles::parse("signing/roles.toml", &fs_err::read_to_string(file)?)?)
+}
+
+/// Where keys are: the flag, else the variable, else the user's data.
+fn key_folder(flag: Option<&Utf8PathBuf>) -> anyhow::Result<Utf8PathBuf> {
+    flag.cloned().map_or_else(environment::keys_dir, Ok)
+}
+
+fn now() -> anyhow::Result<Time> {
+    Ok(Time::from_second(i64::try_from(environment::now())?)?)
 }
 
 impl Desk {
@@ -41,13 +60,11 @@ impl Desk {
         let folder = args.releases.clone().or_else(|| given("SLIPWAY_RELEASES"));
         let folder = std::path::absolute(folder.unwrap_or_else(|| data.join("releases")))?;
         let folder = Utf8PathBuf::try_from(folder)?;
-        let keys = args.keys.clone().map_or_else(environment::keys_dir, Ok)?;
-        let file = context.project.root().join("signing/roles.toml");
-        let roles = Roles::parse("signing/roles.toml", &fs_err::read_to_string(file)?)?;
+        let (roles, keys, now) = (roles(context)?, key_folder(args.keys.as_ref())?, now()?);
         let root = args.root.clone().unwrap_or_else(|| keys.join("root.json"));
-        let now = Time::from_second(i64::try_from(environment::now())?)?;
         let repository = Repository::new(Remote::local(&folder)?);
-        Ok(Self { repository, folder, holders: Holders::new(roles, keys), root, now })
+        let programs = ProgramSigner::new(&roles, &keys);
+        Ok(Self { repository, folder, holders: Holders::new(roles, keys), programs, root, now })
     }
 
     /// The root that this machine trusts.
@@ -120,16 +137,8 @@ pub(crate) async fn key(context: &Context, verb: &KeyVerb) -> anyhow::Result<()>
         }
         KeyVerb::Rotate { releases, names, development } => {
             let mut desk = Desk::open(context, releases)?;
-            let state = desk.state().await?;
             let mark = if *development { KeyMark::Development } else { KeyMark::Release };
-            for aside in desk.holders.replace(names, mark)? {
-                say(format_args!("the old key is `{aside}`"));
-            }
-            let public = desk.holders.public_keys()?;
-            let now = desk.now;
-            let lookup = |name: &KeyName| known(&public, name);
-            tell(&desk.repository.rotate(state, &lookup, &mut desk.holders, now).await?);
-            Ok(())
+            rotate(&mut desk, names, mark).await
         }
         KeyVerb::List { releases } => {
             let desk = Desk::open(context, releases)?;
@@ -149,6 +158,10 @@ pub(crate) async fn key(context: &Context, verb: &KeyVerb) -> anyhow::Result<()>
                     each.join(", ")
                 ));
             }
+            for (role, here) in desk.programs.iter().flat_map(ProgramSigner::list) {
+                let here = if here { "here" } else { "elsewhere" };
+                print(format_args!("Secure Boot {role}: {} ({here})", role.key_name()));
+            }
             Ok(())
         }
     }
@@ -161,10 +174,37 @@ fn known(public: &BTreeMap<KeyName, PublicKey>, name: &KeyName) -> Result<Public
     })
 }
 
+/// Replaces keys. The repository is told of all but those of Secure Boot, which it does not know.
+async fn rotate(desk: &mut Desk, names: &[KeyName], mark: KeyMark) -> anyhow::Result<()> {
+    let (boot, names): (Vec<KeyName>, Vec<KeyName>) =
+        names.iter().cloned().partition(|name| BootRole::of_key(name).is_some());
+    if !boot.is_empty() {
+        let programs = desk.programs.as_ref();
+        let programs = programs.context("signing/roles.toml has no `[secure-boot]`")?;
+        programs.replace(&boot, mark, desk.now)?;
+        if names.is_empty() {
+            return Ok(());
+        }
+    }
+    let state = desk.state().await?;
+    for aside in desk.holders.replace(&names, mark)? {
+        say(format_args!("the old key is `{aside}`"));
+    }
+    let public = desk.holders.public_keys()?;
+    let now = desk.now;
+    let lookup = |name: &KeyName| known(&public, name);
+    tell(&desk.repository.rotate(state, &lookup, &mut desk.holders, now).await?);
+    Ok(())
+}
+
 /// Makes the keys that are not there, and a repository with empty channels.
 async fn init(desk: &mut Desk, mark: KeyMark) -> anyhow::Result<()> {
     let made = desk.holders.create_missing(mark)?;
     say(format_args!("{made} keys made in {}", desk.holders.dir()));
+    if let Some(programs) = &desk.programs {
+        let made = programs.create_missing(mark, desk.now)?;
+        say(format_args!("{made} keys of Secure Boot made"));
+    }
     let public = desk.holders.public_keys()?;
     let now = desk.now;
     desk.holders.for_empty_channels = true;
@@ -189,7 +229,16 @@ pub(crate) async fn release_verb(context: &Context, args: &Release) -> anyhow::R
     let version = context.project.release().version;
     let known = state.releases(&channel.name).into_iter().map(|release| release.version);
     let previous = known.filter(|known| *known < version).max();
-    let made = record::make(context, args, &desk.root, previous).await?;
+    let made = record::make(context, args, &desk.root, previous, desk.programs.as_ref()).await?;
+    if made.program_mark == Some(KeyMark::Development) {
+        let stable =
+            slipway_signing::RoleName::Channel("stable".parse().map_err(anyhow::Error::msg)?);
+        let releases = state.keys(&stable).is_ok_and(|keys| !keys.for_development());
+        anyhow::ensure!(
+            !releases,
+            "the programs are signed with a key for development, and `stable` has keys for releases; new ones for programs: cargo xtask key rotate secure-boot-pk secure-boot-kek secure-boot-db"
+        );
+    }
     let change = release(&state, &channel, &made.record, desk.now)?;
     if !args.dry_run {
         let mut sent = 0;

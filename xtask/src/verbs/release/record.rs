@@ -8,11 +8,14 @@ use slipway_build::{NodeId, NodeStates};
 use slipway_channels::{
     Artefact, Bill, Component, PackageEntry, ReleaseRecord, Source, TestRun, record_digest,
 };
+use slipway_image::Enrol;
 use slipway_packages_manifest::{Atom, DiskFormat, Version};
 use slipway_pipeline::package_node;
 use slipway_portage::Package;
+use slipway_signing::KeyMark;
 use slipway_store::Digest;
 
+use super::ProgramSigner;
 use crate::{cli::Release, context::Context, report::say, verbs::test};
 
 /// The only architecture so far.
@@ -22,6 +25,8 @@ pub(super) const ARCH: &str = "amd64";
 pub(super) struct Made {
     pub(super) record: ReleaseRecord,
     pub(super) blobs: Vec<(String, Digest)>,
+    /// What the key is good for that signed the programs, if they are signed.
+    pub(super) program_mark: Option<KeyMark>,
 }
 
 /// Builds the image, which trusts the root metadata `trusted`, tests it if asked, and writes down what came out.
@@ -30,9 +35,20 @@ pub(super) async fn make(
     args: &Release,
     trusted: &Utf8Path,
     previous: Option<Version>,
+    signer: Option<&ProgramSigner>,
 ) -> anyhow::Result<Made> {
     let image = context.project.image(&args.image)?;
     let plan = context.image_trusting(&image, DiskFormat::Qcow2, trusted).await?;
+    let mut signed = Vec::new();
+    let (plan, program_mark) = match signer {
+        None => (plan, None),
+        Some(signer) => {
+            let image =
+                signer.sign(context, &image, DiskFormat::Qcow2, &plan, Enrol::Manual).await?;
+            signed = image.artefacts();
+            (image.plan, Some(image.mark))
+        }
+    };
     let qcow2 = plan.nodes.format.clone().context("the plan has no qcow2 disk")?;
     let wanted = [qcow2.clone(), plan.nodes.disk.clone()];
     let outcome = context.run(&plan.graph, &wanted).await?;
@@ -58,6 +74,9 @@ pub(super) async fn make(
     .into_iter()
     .map(|(node, name)| Ok((name.to_owned(), find(node, name)?)))
     .collect::<anyhow::Result<_>>()?;
+    // Signed programs take the place of what was built.
+    blobs.retain(|(name, _)| !signed.iter().any(|(other, _)| other == name));
+    blobs.extend(signed);
     let bytes = |digest: &Digest| -> anyhow::Result<camino::Utf8PathBuf> {
         context.store.blob(digest)?.context("an output was damaged; run the command again")
     };
@@ -96,7 +115,7 @@ pub(super) async fn make(
     let mut tests = BTreeMap::new();
     if args.test && !args.dry_run {
         say(format_args!("testing {}", image.name));
-        test::boot_of(image.name.as_str())?;
+        test::boot_of(image.name.as_str(), Some(&bytes(&disk)?))?;
         tests.insert("boot".to_owned(), TestRun { disk: record_digest(disk) });
     }
     let record = ReleaseRecord {
@@ -112,7 +131,7 @@ pub(super) async fn make(
         tests,
         previous: previous.map(|version| version.to_string()),
     };
-    Ok(Made { record, blobs })
+    Ok(Made { record, blobs, program_mark })
 }
 
 fn entry(package: &Package) -> PackageEntry {

@@ -4,6 +4,8 @@ mod reproducible;
 
 use std::process::Command;
 
+use camino::Utf8Path;
+
 use crate::{
     cli::{CargoArgs, Global, Suite, TestArgs},
     environment,
@@ -37,11 +39,13 @@ fn boot(args: &CargoArgs) -> anyhow::Result<()> {
     cargo_test(&all)
 }
 
-/// The boot tests with another image than `minimal`.
-pub(crate) fn boot_of(image: &str) -> anyhow::Result<()> {
+/// The boot tests with another image than `minimal`, and with a disk of it that is there already.
+pub(crate) fn boot_of(image: &str, disk: Option<&Utf8Path>) -> anyhow::Result<()> {
     let suite = ["test", "--locked", "-p", "slipway-tests", "--test", "boot"];
     let args: Vec<&str> = suite.into_iter().chain(["--", "--test-threads=1"]).collect();
-    cargo_with(&args, &[("SLIPWAY_TEST_IMAGE", image)], "the image failed its tests")
+    let disk = disk.map(|disk| ("SLIPWAY_TEST_DISK", disk.as_str()));
+    let env: Vec<_> = [("SLIPWAY_TEST_IMAGE", image)].into_iter().chain(disk).collect();
+    cargo_with(&args, &env, "the image failed its tests")
 }
 
 fn cargo_test(args: &[String]) -> anyhow::Result<()> {

@@ -1,0 +1,174 @@
+//! Signing the programs that firmware starts, after they were built: no action knows a key.
+
+use anyhow::Context as _;
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp as Time;
+use slipway_build::{NodeId, NodeStates};
+use slipway_image::Enrol;
+use slipway_packages_manifest::{DiskFormat, Image};
+use slipway_pipeline::{Additions, SignedPrograms, boot_loader};
+use slipway_signing::{
+    BootKeyring, BootRole, BootSources, Enrolment, KeyMark, KeyName, Roles, sign_program,
+};
+use slipway_store::Digest;
+
+use super::holders::{new_passphrase, passphrase};
+use crate::{
+    context::{Context, ImagePlan},
+    environment,
+    report::say,
+};
+
+/// The keys of Secure Boot on this machine.
+pub(crate) struct ProgramSigner {
+    sources: BootSources,
+    dir: Utf8PathBuf,
+}
+
+/// An image with signed programs, planned.
+pub(crate) struct SignedImage {
+    pub(crate) plan: ImagePlan,
+    pub(crate) programs: SignedPrograms,
+    /// What the key is good for that signed them.
+    pub(crate) mark: KeyMark,
+}
+
+impl SignedImage {
+    /// The files of a release that stand for the programs: with them, everybody can make the disk again.
+    pub(crate) fn artefacts(&self) -> Vec<(String, Digest)> {
+        let programs = &self.programs;
+        let own =
+            [("slipway.efi", programs.uki), (slipway_image::BOOT_LOADER, programs.boot_loader)];
+        let own = own.map(|(name, digest)| (name.to_owned(), digest));
+        own.into_iter().chain(programs.enrolment.iter().cloned()).collect()
+    }
+}
+
+impl ProgramSigner {
+    /// The keys that `roles.toml` names, in a folder; `None` if it names none.
+    pub(super) fn new(roles: &Roles, dir: &Utf8Path) -> Option<Self> {
+        let sources = roles.secure_boot.clone()?;
+        Some(Self { sources, dir: dir.to_owned() })
+    }
+
+    /// The keys of this user; some for development are made if there are none.
+    pub(crate) fn for_development(context: &Context) -> anyhow::Result<Self> {
+        let roles = super::roles(context)?;
+        let dir = super::key_folder(None)?;
+        let signer = Self::new(&roles, &dir).context(
+            "signing/roles.toml has no `[secure-boot]`, so there is nothing to sign with",
+        )?;
+        let made = signer.create_missing(KeyMark::Development, super::now()?)?;
+        if made > 0 {
+            say(format_args!("made {made} keys of Secure Boot for development in {dir}"));
+        }
+        Ok(signer)
+    }
+
+    fn ring(&self) -> BootKeyring<'_> {
+        BootKeyring {
+            sources: &self.sources,
+            dir: self.dir.clone(),
+            environment: &environment::key,
+        }
+    }
+
+    /// The roles, and whether their keys are here.
+    pub(super) fn list(&self) -> Vec<(BootRole, bool)> {
+        let ring = self.ring();
+        BootRole::ALL.into_iter().map(|role| (role, ring.has(role))).collect()
+    }
+
+    /// Makes the keys that are not there, and the files that enrol their certificates; says how many keys.
+    pub(super) fn create_missing(&self, mark: KeyMark, time: Time) -> anyhow::Result<usize> {
+        let ring = self.ring();
+        let missing = |role: &BootRole| !ring.has(*role) && !ring.has_certificate(*role);
+        let missing: Vec<BootRole> = BootRole::ALL.into_iter().filter(missing).collect();
+        let secret = if missing.is_empty() { None } else { new_passphrase(mark)? };
+        for role in &missing {
+            ring.create(*role, mark, secret.as_ref().map(|text| text.as_str()))?;
+        }
+        self.enrol_if_possible(time)?;
+        Ok(missing.len())
+    }
+
+    /// Replaces keys of Secure Boot, and says where the old ones are.
+    pub(super) fn replace(
+        &self,
+        names: &[KeyName],
+        mark: KeyMark,
+        time: Time,
+    ) -> anyhow::Result<()> {
+        let ring = self.ring();
+        let secret = new_passphrase(mark)?;
+        for role in names.iter().filter_map(BootRole::of_key) {
+            say(format_args!("the old key is `{}`", ring.retire(role)?));
+            ring.create(role, mark, secret.as_ref().map(|text| text.as_str()))?;
+        }
+        // Whoever has the other keys makes the files.
+        if ring.has(BootRole::Pk) && ring.has(BootRole::Kek) {
+            ring.enrol(&mut passphrase, time)?;
+        } else {
+            say(
+                "the files for enrolment are of the old keys; the holder of PK and KEK makes new ones",
+            );
+        }
+        Ok(())
+    }
+
+    /// The files that enrol the certificates, made if they are not there and their keys are.
+    fn enrol_if_possible(&self, time: Time) -> anyhow::Result<Option<Enrolment>> {
+        let ring = self.ring();
+        if let Some(enrolment) = ring.enrolment()? {
+            return Ok(Some(enrolment));
+        }
+        let possible = ring.has(BootRole::Pk) && ring.has(BootRole::Kek);
+        if !possible || !ring.has_certificate(BootRole::Db) {
+            return Ok(None);
+        }
+        Ok(Some(ring.enrol(&mut passphrase, time)?))
+    }
+
+    /// Builds the programs of an image, signs them, and plans a disk with them.
+    pub(crate) async fn sign(
+        &self,
+        context: &Context,
+        image: &Image,
+        format: DiskFormat,
+        plan: &ImagePlan,
+        enrol: Enrol,
+    ) -> anyhow::Result<SignedImage> {
+        let nodes = [plan.nodes.uki.clone(), plan.nodes.systemd.clone()];
+        let outcome = context.run(&plan.graph, &nodes).await?;
+        let states = NodeStates::of(&context.store);
+        let find = |node: &NodeId, name: &str| -> anyhow::Result<Digest> {
+            let found = match outcome.outputs.get(node) {
+                Some(outputs) => outputs.get(name).copied(),
+                None => states.load(node)?.and_then(|state| state.outputs.get(name).copied()),
+            };
+            found.with_context(|| format!("`{node}` left no {name}"))
+        };
+        let uki = context.store.blob(&find(&nodes[0], "slipway.efi")?)?;
+        let uki = fs_err::read(uki.context("the UKI was damaged; run the command again")?)?;
+        let loader = boot_loader(&context.store, &find(&nodes[1], "image")?)?;
+
+        let ring = self.ring();
+        let enrolment = ring.enrolment()?.with_context(|| {
+            format!("`{}` has no files for enrolment; the holder of PK and KEK makes them: cargo xtask key init", self.dir)
+        })?;
+        let key = ring.open(BootRole::Db, &mut passphrase)?;
+        let put = |bytes: &[u8]| context.store.put_bytes(bytes);
+        let programs = SignedPrograms {
+            uki: put(&sign_program(&uki, &key)?)?,
+            boot_loader: put(&sign_program(&loader, &key)?)?,
+            enrolment: enrolment
+                .files()
+                .map(|(name, bytes)| Ok((name.to_owned(), put(bytes)?)))
+                .collect::<anyhow::Result<_>>()?,
+            enrol,
+        };
+        let additions = Additions { trusted: plan.trusted.as_deref(), programs: Some(&programs) };
+        let plan = context.image_with(image, format, additions).await?;
+        Ok(SignedImage { plan, programs, mark: key.mark() })
+    }
+}
