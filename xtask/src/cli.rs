@@ -65,6 +65,8 @@ pub(crate) enum Verb {
     Test(TestArgs),
     /// Check formatting, lints and the rules of this repository
     Tidy,
+    /// Write the digests of new sources into Manifests, and drop those of sources that no ebuild names
+    Manifest(ManifestArgs),
     /// Measure the numbers of the design and print them as a table
     Bench(BenchArgs),
     /// Manage the SDK
@@ -239,6 +241,13 @@ pub(crate) enum Arch {
 pub(crate) struct Atoms {
     /// Packages, such as `sys-apps/systemd`
     #[arg(required = true, value_name = "ATOM")]
+    pub(crate) atoms: Vec<slipway_packages_manifest::Atom>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ManifestArgs {
+    /// Packages, such as `sys-apps/systemd` [default: all]
+    #[arg(value_name = "ATOM")]
     pub(crate) atoms: Vec<slipway_packages_manifest::Atom>,
 }
 

@@ -4,6 +4,7 @@ mod bench;
 mod build_image;
 mod build_packages;
 mod clean;
+mod manifest;
 mod plan;
 mod release;
 mod run;
@@ -46,6 +47,7 @@ async fn with_context(context: Context, verb: Verb) -> anyhow::Result<()> {
         Verb::Refresh(args) => release::refresh(&context, &args).await,
         Verb::Channel(verb) => release::channel_verb(&context, &verb).await,
         Verb::Verify(args) => release::verify(&context, &args).await,
+        Verb::Manifest(args) => manifest::run(&context, &args).await,
         Verb::Test(_) | Verb::Tidy => Ok(()),
     }
 }
