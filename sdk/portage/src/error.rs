@@ -37,6 +37,15 @@ pub enum PortageError {
         /// What is wrong.
         problem: String,
     },
+    /// pkgcheck printed something else than its findings.
+    #[error("pkgcheck's answer cannot be read: `{line}`")]
+    Findings {
+        /// The line.
+        line: String,
+        /// Where and why.
+        #[source]
+        source: serde_json::Error,
+    },
     /// A file of the ebuild repository cannot be read or written.
     #[error("cannot use the ebuild repository at `{path}`")]
     Overlay {

@@ -11,6 +11,7 @@ mod gpkg;
 mod manifest;
 mod overlay;
 mod package;
+mod pkgcheck;
 mod resolve;
 mod setup;
 mod sources;
@@ -22,6 +23,10 @@ pub use gpkg::{Normalised, normalise};
 pub use manifest::{Manifest, ManifestEntry, ManifestPlan};
 pub use overlay::{Overlay, RecipeFile};
 pub use package::{Cpv, CpvError, DigestText, Distfile, Edges, Package};
+pub use pkgcheck::{
+    Finding, PKGCHECK_REQUIREMENTS, PKGCHECK_SCRIPT, PkgcheckDirs, WHEELS_SCRIPT, findings,
+    pkgcheck_spec, unexpected, wheels_spec,
+};
 pub use resolve::{
     Question, RESOLVE_SCRIPT, Resolution, ResolveDirs, parse_resolution, resolve_spec,
 };
