@@ -24,11 +24,15 @@ pub(crate) fn have_root() -> bool {
 
 /// Runs the command line with the embedded engine.
 pub(crate) fn xtask(args: &[&str]) -> Output {
+    cargo(&[&["xtask", "--engine", "embedded"], args].concat())
+}
+
+/// Runs cargo in the repository.
+pub(crate) fn cargo(args: &[&str]) -> Output {
     #[expect(
         clippy::disallowed_methods,
         reason = "cargo needs the environment that it was started with"
     )]
     let mut command = Command::new(env!("CARGO"));
-    command.args(["xtask", "--engine", "embedded"]).args(args).current_dir(root());
-    command.output().unwrap()
+    command.args(args).current_dir(root()).output().unwrap()
 }

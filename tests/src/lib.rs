@@ -1,3 +1,4 @@
 //! The repository's own rules, checked as tests; end-to-end tests are in `it/`.
 
+pub mod dependencies;
 pub mod tidy;

@@ -71,6 +71,10 @@ fn check_rust(name: &str, text: &str, problems: &mut Vec<String>) {
 }
 
 fn check_manifest(name: &str, text: &str, problems: &mut Vec<String>) {
+    // A workspace of its own inherits nothing.
+    if text.contains("\n[workspace]") {
+        return;
+    }
     if !text.contains("[lints]\nworkspace = true") {
         problems.push(format!("{name}: does not inherit the lints of the workspace"));
     }
@@ -99,6 +103,8 @@ mod tests {
         check(&format!("//! A.\n{}", "\n".repeat(600)), &["a.rs: 601 lines; split it"]);
         let mut problems = Vec::new();
         check_manifest("x/Cargo.toml", "[package]\nname = \"x\"\n", &mut problems);
+        assert_eq!(problems.len(), 5);
+        check_manifest("x/Cargo.toml", "[package]\nname = \"x\"\n\n[workspace]\n", &mut problems);
         assert_eq!(problems.len(), 5);
     }
 }

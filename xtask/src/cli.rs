@@ -64,7 +64,9 @@ pub(crate) enum Verb {
     /// Run the project's tests
     Test(TestArgs),
     /// Check formatting, lints and the rules of this repository
-    Tidy,
+    Tidy(Tidy),
+    /// Write the digests of new sources into Manifests, and drop those of sources that no ebuild names
+    Manifest(ManifestArgs),
     /// Measure the numbers of the design and print them as a table
     Bench(BenchArgs),
     /// Manage the SDK
@@ -262,6 +264,20 @@ pub(crate) enum Arch {
 pub(crate) struct Atoms {
     /// Packages, such as `sys-apps/systemd`
     #[arg(required = true, value_name = "ATOM")]
+    pub(crate) atoms: Vec<slipway_packages_manifest::Atom>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Tidy {
+    /// Check the ebuilds instead, with Gentoo's pkgcheck
+    #[arg(long)]
+    pub(crate) ebuilds: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ManifestArgs {
+    /// Packages, such as `sys-apps/systemd` [default: all]
+    #[arg(value_name = "ATOM")]
     pub(crate) atoms: Vec<slipway_packages_manifest::Atom>,
 }
 

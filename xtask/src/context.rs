@@ -91,15 +91,18 @@ impl Context {
         Ok(slipway_seed::mirrors::choose(explicit.as_deref(), &apt_files()?)?)
     }
 
+    /// The host's settings for Python packages.
+    pub(crate) fn pip(&self) -> Vec<(String, String)> {
+        let url = environment::get("PIP_INDEX_URL");
+        url.map(|url| ("PIP_INDEX_URL".to_owned(), url)).into_iter().collect()
+    }
+
     /// The SDK root, made if it is not there.
     pub(crate) async fn sdk(&self) -> anyhow::Result<RootFs> {
         let dir = self.project.seed_dir();
         let spec = SeedSpec::load(&dir)?;
         let lock = SeedLock::load(&dir.join("seed.lock"))?;
-        let pip: Vec<_> = environment::get("PIP_INDEX_URL")
-            .map(|url| ("PIP_INDEX_URL".to_owned(), url))
-            .into_iter()
-            .collect();
+        let pip = self.pip();
         let work = self.cache.join("work/seed");
         let ca_bundle = ca_bundle();
         let setup = setup_steps(&spec.portage, &work, &pip, ca_bundle.as_deref())?;
@@ -136,15 +139,22 @@ impl Context {
     ) -> anyhow::Result<Resolution> {
         let action = resolve_action(&self.project, shared, &self.digests, &self.store, atoms)?;
         let id = action.id.clone();
-        let graph = Arc::new(Graph::new(vec![action])?);
-        let outcome = self.run(&graph, std::slice::from_ref(&id)).await?;
-        let digest = outcome.outputs.get(&id).and_then(|outputs| outputs.get("graph.json"));
-        let digest = digest.context("the resolver left no graph")?;
-        let path = self
-            .store
-            .blob(digest)?
-            .context("the resolver's graph was damaged; run the command again")?;
+        let path = self.output(Graph::new(vec![action])?, &id, "graph.json").await?;
         Ok(parse_resolution(&fs_err::read(path)?)?)
+    }
+
+    /// Brings one action up to date and says where one of its outputs is.
+    pub(crate) async fn output(
+        &self,
+        graph: Graph,
+        id: &NodeId,
+        output: &str,
+    ) -> anyhow::Result<Utf8PathBuf> {
+        let outcome = self.run(&Arc::new(graph), std::slice::from_ref(id)).await?;
+        let digest = outcome.outputs.get(id).and_then(|outputs| outputs.get(output));
+        let digest = digest.with_context(|| format!("`{id}` left no `{output}`"))?;
+        let damaged = || format!("`{output}` was damaged; run the command again");
+        self.store.blob(digest)?.with_context(damaged)
     }
 
     /// The graph of packages and what they need, and the actions that build the packages themselves.

@@ -45,6 +45,21 @@ pub enum PipelineError {
         #[source]
         source: WorkspaceError,
     },
+    /// A source that no Manifest knows yet cannot be had.
+    #[error("`{name}` cannot be had from any of its addresses: {}", reasons.join("; "))]
+    Source {
+        /// The file.
+        name: String,
+        /// For each address why.
+        reasons: Vec<String>,
+    },
+    /// A work folder cannot be used; the cause names it.
+    #[error("cannot use a work folder")]
+    Work {
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
     /// The store does not work.
     #[error("the store does not work")]
     Store {

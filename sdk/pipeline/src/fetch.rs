@@ -7,11 +7,14 @@ use camino::{Utf8Path, Utf8PathBuf};
 use futures::future::BoxFuture;
 use sha2::Sha512;
 use slipway_build::{Outputs, RunContext, RunError, Runner};
-use slipway_portage::Distfile;
+use slipway_portage::{DigestText, Distfile, ManifestEntry, Source};
 use slipway_store::Ingest;
 use tokio::io::AsyncWriteExt as _;
 
-use crate::{Shared, shared::WorkDir};
+use crate::{PipelineError, Shared, shared::WorkDir};
+
+/// No source has more bytes; it keeps a server that never ends from filling the disk.
+const LARGEST: u64 = 4 << 30;
 
 /// Where sources come from.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +32,10 @@ enum FetchError {
     NoMirror,
     #[error("the server answered {0}")]
     Status(reqwest::StatusCode),
+    #[error("it has more than {limit} bytes")]
+    TooLarge { limit: u64 },
+    #[error("it is empty")]
+    Empty,
     #[error("it has {got} bytes instead of {expected}")]
     Size { got: u64, expected: u64 },
     #[error("its BLAKE2B digest is {got} instead of {expected}")]
@@ -76,6 +83,63 @@ impl Runner for FetchRunner {
     }
 }
 
+/// Downloads `source`, of which nothing is known yet, to `path`. Says what it is, and which address gave it.
+///
+/// Nothing vouches for the bytes but the server: it is for a person to compare them with what upstream says.
+///
+/// # Errors
+/// [`PipelineError::Source`] when no address gives it.
+pub async fn fetch_unknown(
+    source: &Source,
+    network: &Network,
+    path: &Utf8Path,
+) -> Result<(ManifestEntry, String), PipelineError> {
+    let failed = |reasons| PipelineError::Source { name: source.name.clone(), reasons };
+    let client = client(network).map_err(|error| failed(vec![chain(&error)]))?;
+    let debian = network.debian.as_deref();
+    let take = |received: &ManifestEntry| match received.size {
+        0 => Err(FetchError::Empty),
+        _ => Ok(()),
+    };
+    let (url, received) = first(&client, &source.uris, debian, path, LARGEST, &take, &|_| ())
+        .await
+        .map_err(failed)?;
+    Ok((received, url))
+}
+
+type Check<'a> = &'a (dyn Fn(&ManifestEntry) -> Result<(), FetchError> + Sync);
+
+/// Downloads from the first address whose bytes pass `check`; else gives the reason of each.
+async fn first(
+    client: &reqwest::Client,
+    uris: &[String],
+    debian: Option<&str>,
+    path: &Utf8Path,
+    limit: u64,
+    check: Check<'_>,
+    log: &(dyn Fn(&str) + Sync),
+) -> Result<(String, ManifestEntry), Vec<String>> {
+    let mut reasons = Vec::new();
+    for uri in uris {
+        for url in addresses(uri, debian) {
+            let result = match &url {
+                Some(url) => download(client, url, limit, path).await,
+                None => Err(FetchError::NoMirror),
+            };
+            let url = url.unwrap_or_else(|| uri.clone());
+            match result.and_then(|received| check(&received).map(|()| received)) {
+                Ok(received) => return Ok((url, received)),
+                Err(error) => {
+                    let reason = format!("{url}: {}", chain(&error));
+                    log(&reason);
+                    reasons.push(reason);
+                }
+            }
+        }
+    }
+    Err(reasons)
+}
+
 async fn fetch(
     distfile: &Distfile,
     network: &Network,
@@ -83,27 +147,33 @@ async fn fetch(
     cx: &RunContext,
 ) -> Result<(), RunError> {
     let client = client(network)?;
-    let mut reasons = Vec::new();
-    for uri in &distfile.uris {
-        for url in addresses(uri, network.debian.as_deref()) {
-            let result = match &url {
-                Some(url) => tokio::select! {
-                    result = download(&client, url, distfile, path) => result,
-                    () = cx.cancel.cancelled() => return Err(RunError::Cancelled),
-                },
-                None => Err(FetchError::NoMirror),
-            };
-            let url = url.as_deref().unwrap_or(uri);
-            let Err(error) = result else {
-                cx.log.line(&format!("{}: fetched from {url}", distfile.name)).ok();
-                return Ok(());
-            };
-            let reason = format!("{url}: {}", chain(&error));
-            cx.log.line(&reason).ok();
-            reasons.push(reason);
+    let log = |line: &str| drop(cx.log.line(line));
+    let check = |received: &ManifestEntry| expect(distfile, received);
+    let debian = network.debian.as_deref();
+    let found = first(&client, &distfile.uris, debian, path, distfile.size, &check, &log);
+    let found = tokio::select! {
+        found = found => found,
+        () = cx.cancel.cancelled() => return Err(RunError::Cancelled),
+    };
+    let nowhere = |reasons| Nowhere { name: distfile.name.clone(), reasons };
+    let (url, _) = found.map_err(|reasons| RunError::failed("fetch a source", nowhere(reasons)))?;
+    log(&format!("{}: fetched from {url}", distfile.name));
+    Ok(())
+}
+
+/// Whether it is what the Manifest says.
+fn expect(distfile: &Distfile, received: &ManifestEntry) -> Result<(), FetchError> {
+    let ManifestEntry { size, blake2b, sha512 } = received;
+    if *size != distfile.size {
+        return Err(FetchError::Size { got: *size, expected: distfile.size });
+    }
+    for (got, expected) in [(blake2b, &distfile.blake2b), (sha512, &distfile.sha512)] {
+        if got != expected {
+            let (got, expected) = (got.0.clone(), expected.0.clone());
+            return Err(FetchError::Digest { got, expected });
         }
     }
-    Err(RunError::failed("fetch a source", Nowhere { name: distfile.name.clone(), reasons }))
+    Ok(())
 }
 
 /// The addresses behind an entry of `SRC_URI`. Debian's security updates live beside its main archive until a point release.
@@ -133,12 +203,13 @@ fn client(network: &Network) -> Result<reqwest::Client, RunError> {
     builder.build().map_err(|e| failed(e.into()))
 }
 
+/// Writes what `url` gives to `path`, and stops when it is more than `limit` bytes.
 async fn download(
     client: &reqwest::Client,
     url: &str,
-    distfile: &Distfile,
+    limit: u64,
     path: &Utf8Path,
-) -> Result<(), FetchError> {
+) -> Result<ManifestEntry, FetchError> {
     let mut response = client.get(url).send().await.map_err(FetchError::Http)?;
     if !response.status().is_success() {
         return Err(FetchError::Status(response.status()));
@@ -151,26 +222,16 @@ async fn download(
             .map_err(|_| FetchError::Stalled)?;
         let Some(chunk) = chunk.map_err(FetchError::Http)? else { break };
         size += chunk.len() as u64;
-        if size > distfile.size {
-            break;
+        if size > limit {
+            return Err(FetchError::TooLarge { limit });
         }
         blake2b.update(&chunk);
         sha512.update(&chunk);
         out.write_all(&chunk).await.map_err(FetchError::Write)?;
     }
     out.sync_all().await.map_err(FetchError::Write)?;
-    if size != distfile.size {
-        return Err(FetchError::Size { got: size, expected: distfile.size });
-    }
-    for (got, expected) in [
-        (hex(&blake2b.finalize()), &distfile.blake2b.0),
-        (hex(&sha512.finalize()), &distfile.sha512.0),
-    ] {
-        if got != *expected {
-            return Err(FetchError::Digest { got, expected: expected.clone() });
-        }
-    }
-    Ok(())
+    let [blake2b, sha512] = [hex(&blake2b.finalize()), hex(&sha512.finalize())].map(DigestText);
+    Ok(ManifestEntry { size, blake2b, sha512 })
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -21,8 +21,33 @@ pub enum PortageError {
         #[source]
         source: serde_json::Error,
     },
-    /// A file of the ebuild repository cannot be read.
-    #[error("cannot read the ebuild repository at `{path}`")]
+    /// An ebuild that was asked for is not there or not valid. The text is Portage's own reason.
+    #[error("the ebuilds cannot be read: {reason}")]
+    Unreadable {
+        /// What Portage said.
+        reason: String,
+    },
+    /// A Manifest that is not one.
+    #[error("`{path}`, line {line}: {problem}")]
+    Manifest {
+        /// The file.
+        path: Utf8PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong.
+        problem: String,
+    },
+    /// pkgcheck printed something else than its findings.
+    #[error("pkgcheck's answer cannot be read: `{line}`")]
+    Findings {
+        /// The line.
+        line: String,
+        /// Where and why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A file of the ebuild repository cannot be read or written.
+    #[error("cannot use the ebuild repository at `{path}`")]
     Overlay {
         /// The folder or file.
         path: Utf8PathBuf,

@@ -8,16 +8,27 @@ mod build;
 mod container;
 mod error;
 mod gpkg;
+mod manifest;
 mod overlay;
 mod package;
+mod pkgcheck;
 mod resolve;
 mod setup;
+mod sources;
 
 pub use build::{BUILD_SCRIPT, BuildDirs, build_argv, build_env, build_spec, profile_use};
 pub use container::{Target, base_spec};
 pub use error::PortageError;
 pub use gpkg::{Normalised, normalise};
+pub use manifest::{Manifest, ManifestEntry, ManifestPlan};
 pub use overlay::{Overlay, RecipeFile};
 pub use package::{Cpv, CpvError, DigestText, Distfile, Edges, Package};
-pub use resolve::{RESOLVE_SCRIPT, Resolution, ResolveDirs, parse_resolution, resolve_spec};
+pub use pkgcheck::{
+    Finding, PKGCHECK_REQUIREMENTS, PKGCHECK_SCRIPT, PkgcheckDirs, WHEELS_SCRIPT, findings,
+    pkgcheck_spec, unexpected, wheels_spec,
+};
+pub use resolve::{
+    Question, RESOLVE_SCRIPT, Resolution, ResolveDirs, parse_resolution, resolve_spec,
+};
 pub use setup::{SETUP_VERSION, SetupFile, setup_files};
+pub use sources::{PackageSources, SOURCES_SCRIPT, Source, parse_sources};

@@ -20,10 +20,34 @@ pub struct ResolveDirs {
     pub sysroot: Utf8PathBuf,
 }
 
-/// A container that prints the graph for `atoms` on its standard output.
-pub fn resolve_spec(target: &Target, dirs: &ResolveDirs, atoms: &[String]) -> ContainerSpec {
+/// What Portage is asked about atoms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// What has to be built; read with [`parse_resolution`].
+    Graph,
+    /// Where sources can be had; read with [`parse_sources`](crate::parse_sources).
+    Sources,
+}
+
+impl Question {
+    /// The program that asks it.
+    pub fn script(self) -> &'static str {
+        match self {
+            Self::Graph => RESOLVE_SCRIPT,
+            Self::Sources => crate::SOURCES_SCRIPT,
+        }
+    }
+}
+
+/// A container that prints the answer for `atoms` on its standard output.
+pub fn resolve_spec(
+    target: &Target,
+    dirs: &ResolveDirs,
+    question: Question,
+    atoms: &[String],
+) -> ContainerSpec {
     let mut spec = base_spec(target, "resolve");
-    spec.argv = ["/opt/portage/bin/python", "-c", RESOLVE_SCRIPT].map(str::to_owned).to_vec();
+    spec.argv = ["/opt/portage/bin/python", "-c", question.script()].map(str::to_owned).to_vec();
     spec.argv.extend_from_slice(atoms);
     let mount = |source: &Utf8PathBuf, target: &str, access| Mount {
         source: source.clone(),

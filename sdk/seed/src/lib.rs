@@ -20,6 +20,8 @@ mod ensure;
 mod error;
 mod event;
 mod fetch;
+#[doc(hidden)]
+pub mod fuzz;
 mod http;
 mod index;
 mod lock;

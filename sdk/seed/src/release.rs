@@ -57,6 +57,11 @@ impl Release {
             .ok_or_else(|| SeedError::BadIndex { url: url.to_owned(), why: why() })
     }
 
+    /// Reads a text whose signature somebody else has verified.
+    pub(crate) fn of_signed_text(text: &str, url: &str) -> Result<Self, SeedError> {
+        Self::parse(text, url, String::new())
+    }
+
     fn parse(text: &str, url: &str, signer: String) -> Result<Self, SeedError> {
         let bad = |why: &str| SeedError::BadIndex { url: url.to_owned(), why: why.to_owned() };
         let paragraph = paragraphs(text).next().ok_or_else(|| bad("it is empty"))?;

@@ -4,6 +4,7 @@ mod bench;
 mod build_image;
 mod build_packages;
 mod clean;
+mod manifest;
 mod plan;
 mod release;
 mod run;
@@ -22,7 +23,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
     let Cli { global, verb } = cli;
     match verb {
         Verb::Test(args) => test::run(global, args).await,
-        Verb::Tidy => tidy::run(),
+        Verb::Tidy(args) if !args.ebuilds => tidy::run(),
         verb => with_context(Context::new(global)?, verb).await,
     }
 }
@@ -46,6 +47,8 @@ async fn with_context(context: Context, verb: Verb) -> anyhow::Result<()> {
         Verb::Refresh(args) => release::refresh(&context, &args).await,
         Verb::Channel(verb) => release::channel_verb(&context, &verb).await,
         Verb::Verify(args) => release::verify(&context, &args).await,
-        Verb::Test(_) | Verb::Tidy => Ok(()),
+        Verb::Manifest(args) => manifest::run(&context, &args).await,
+        Verb::Tidy(_) => tidy::ebuilds(&context).await,
+        Verb::Test(_) => Ok(()),
     }
 }

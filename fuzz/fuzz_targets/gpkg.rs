@@ -1,0 +1,6 @@
+//! Fuzzes `gpkg`; see `tests/fuzz`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    slipway_fuzz::run("gpkg", data);
+});

@@ -1,0 +1,6 @@
+//! Fuzzes `record`; see `tests/fuzz`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    slipway_fuzz::run("record", data);
+});

@@ -1,0 +1,4 @@
+//! The pipeline with a real server, without containers.
+
+mod manifest;
+mod server;
