@@ -14,6 +14,7 @@ mod keyring;
 mod metadata;
 mod pending;
 mod roles;
+mod statement;
 
 pub use client::{ClientConfig, RoleState, Verified, VerifyError, root_version, verify};
 pub use error::SigningError;
@@ -25,5 +26,6 @@ pub use metadata::{
 };
 pub use pending::{Complete, Pending, RoleKeys, hex};
 pub use roles::{ChannelName, KeyName, KeySource, Lifetime, Role, RoleName, Roles};
+pub use statement::{public_from_hex, public_to_hex, seal, unseal};
 pub use tough::{FilesystemTransport, TargetName};
 pub use zeroize::Zeroizing;
