@@ -58,7 +58,7 @@ pub fn package_node(cpv: &Cpv) -> Result<NodeId, PipelineError> {
     node("package", &cpv.to_string())
 }
 
-fn node(kind: &str, name: &str) -> Result<NodeId, PipelineError> {
+pub(crate) fn node(kind: &str, name: &str) -> Result<NodeId, PipelineError> {
     NodeId::new(format!("{kind}:{name}")).map_err(|source| PipelineError::Node { source })
 }
 
