@@ -2,4 +2,5 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests may unwrap as the tests do")]
 
+mod ci;
 mod killed;
