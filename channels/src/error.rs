@@ -47,6 +47,11 @@ pub enum ChannelError {
     /// A repository that is there already.
     #[error("there is a repository here already")]
     IsRepository,
+    /// A repository that others began.
+    #[error(
+        "a repository with other keys is here, or was begun here; use its keys, or publish to another place"
+    )]
+    OtherKeys,
     /// Metadata that is not there though other metadata speaks of it.
     #[error("`{name}` is not in the repository")]
     Lost {
@@ -133,6 +138,55 @@ pub enum ChannelError {
         channel: ChannelName,
         /// The test.
         test: String,
+    },
+    /// A release that nobody shall install.
+    #[error("`{channel}` has revoked {version}: {reason}")]
+    Revoked {
+        /// The channel.
+        channel: ChannelName,
+        /// The release.
+        version: Version,
+        /// Why.
+        reason: String,
+    },
+    /// A version that machines must not skip, and cannot install.
+    #[error(
+        "{version} is a floor of `{channel}`, which has no such release (it has {known}): machines below it could never go on; promote it first"
+    )]
+    FloorMissing {
+        /// The channel.
+        channel: ChannelName,
+        /// The floor.
+        version: Version,
+        /// All releases of the channel.
+        known: String,
+    },
+    /// A policy that cannot be read or written.
+    #[error(transparent)]
+    Policy(#[from] slipway_payload::PolicyError),
+    /// Too few who built it again and found the same.
+    #[error(
+        "{version} was rebuilt by {valid} of the {threshold} that `{channel}` wants; missing are some of {missing}, who run `cargo xtask attest {version}`"
+    )]
+    NotRebuilt {
+        /// The release.
+        version: Version,
+        /// The channel.
+        channel: ChannelName,
+        /// How many have.
+        valid: usize,
+        /// How many must.
+        threshold: usize,
+        /// Who has not.
+        missing: String,
+    },
+    /// A rebuild that came out otherwise.
+    #[error("the rebuild of {version} is not what was released: {files} differ")]
+    Differs {
+        /// The release.
+        version: String,
+        /// The files.
+        files: String,
     },
     /// Something waits for signatures that the channel has left behind.
     #[error(

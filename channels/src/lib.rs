@@ -9,22 +9,27 @@
 //! - Publishing uploads what never changes first, and switches one pointer (`metadata/timestamp.json`) last, under a check
 //!   that nobody else did meanwhile.
 
+mod attestation;
 mod bill;
 mod change;
 mod channel;
 mod error;
 mod publish;
 mod repository;
+mod transport;
 
+pub use attestation::{compare_rebuild, rebuilt_files};
 pub use bill::{Bill, Component, Source};
-pub use change::{Change, PromoteOptions, promote, release};
-pub use channel::{Channel, Promotion};
+pub use change::{Change, PromoteOptions, promote, release, set_policy};
+pub use channel::{Channel, Promotion, Rebuilds};
 pub use error::ChannelError;
 pub use publish::{Progress, Signers};
 pub use repository::{Release, Repository, State};
 pub use slipway_payload::{
     Artefact, ChannelPolicy, PackageEntry, PayloadEntry, PayloadKind, ReleaseRecord, TestRun,
+    VersionNote,
 };
+pub use transport::RemoteTransport;
 
 /// The digest of an object of the store, as records have it.
 pub fn record_digest(digest: slipway_store::Digest) -> slipway_payload::Digest {

@@ -4,8 +4,9 @@ use bytes::Bytes;
 use jiff::Timestamp as Time;
 use serde::{Serialize, de::DeserializeOwned};
 use slipway_signing::{
-    ChannelName, Complete, Expiry, KeyName, Pending, PublicKey, RoleKeys, RoleName, Roles,
-    SecretKey, SigningError, new_channel, new_root, new_snapshot, new_targets, new_timestamp,
+    ChannelName, Complete, Expiry, KeyName, Lifetime, Pending, PublicKey, RoleKeys, RoleName,
+    Roles, SecretKey, SigningError, new_channel, new_root, new_snapshot, new_targets,
+    new_timestamp,
 };
 use slipway_store::Created;
 use tough::schema::{Root, Snapshot, Targets, Timestamp};
@@ -46,35 +47,54 @@ pub enum Progress {
 }
 
 const TIMESTAMP: &str = "metadata/timestamp.json";
+const FIRST_ROOT: &str = "metadata/1.root.json";
 
 fn pending_object(channel: &ChannelName) -> String {
     format!("pending/{channel}.json")
 }
 
 impl Repository {
-    /// Makes a repository whose channels are empty, and gives its first root, which clients trust from then on.
+    /// Makes a repository whose channels are empty, and gives its first root, which clients trust from then on. Where one was
+    /// begun with the same keys, it is ended; where one is whole, nothing is done.
     ///
     /// # Errors
-    /// When there is one already, or not enough keys are at hand.
+    /// When there is one of other keys, or not enough keys are at hand.
     pub async fn init(
         &self,
         public: &dyn Fn(&KeyName) -> Result<PublicKey, SigningError>,
         signers: &mut dyn Signers,
         now: Time,
     ) -> Result<Complete<Root>, ChannelError> {
-        if self.read(TIMESTAMP).await?.is_some() {
-            return Err(ChannelError::IsRepository);
-        }
-        let at = |signers: &dyn Signers, role: &RoleName| -> Result<Expiry, SigningError> {
-            Ok(Expiry::after(None, now, signers.roles().role(role)?.expires))
-        };
         let role = RoleName::Root;
-        let root = new_root(signers.roles(), public, at(signers, &role)?)?;
+        let lifetime = signers.roles().role(&role)?.expires;
+        let root = new_root(signers.roles(), public, Expiry::after(None, now, lifetime))?;
         let keys = RoleKeys::of_root(&root, &role)?;
-        let root: Complete<Root> = sign(Pending::new(role, root), &keys, signers)?;
+        let begun = match self.read(FIRST_ROOT).await? {
+            Some(bytes) => Some(ours(&bytes, &root, &keys)?),
+            None => None,
+        };
+        let whole = self.read(TIMESTAMP).await?.is_some();
+        let root = match begun {
+            Some(root) if whole => return Ok(root),
+            None if whole => return Err(ChannelError::IsRepository),
+            Some(root) => root,
+            None => sign(Pending::new(role, root), &keys, signers)?,
+        };
+        self.fill(&root, public, signers, now).await?;
+        Ok(root)
+    }
 
+    /// Signs everything below a first root, and publishes it.
+    async fn fill(
+        &self,
+        root: &Complete<Root>,
+        public: &dyn Fn(&KeyName) -> Result<PublicKey, SigningError>,
+        signers: &mut dyn Signers,
+        now: Time,
+    ) -> Result<(), ChannelError> {
         let role = RoleName::Targets;
-        let targets = new_targets(signers.roles(), public, at(signers, &role)?)?;
+        let at = self.first(&role, signers, now).await?;
+        let targets = new_targets(signers.roles(), public, at)?;
         let keys = RoleKeys::of_root(root.content(), &role)?;
         let targets: Complete<Targets> = sign(Pending::new(role, targets), &keys, signers)?;
 
@@ -85,26 +105,43 @@ impl Repository {
         for name in names {
             let role = RoleName::Channel(name.clone());
             let keys = RoleKeys::of_delegation(&delegations, &role)?;
-            let empty = new_channel(&name, Default::default(), at(signers, &role)?)?;
+            let at = self.first(&role, signers, now).await?;
+            let empty = new_channel(&name, Default::default(), at)?;
             channels.push((name, sign(Pending::new(role, empty), &keys, signers)?));
         }
         let role = RoleName::Snapshot;
-        let snapshot = new_snapshot(&targets, &channels, at(signers, &role)?);
+        let at = self.first(&role, signers, now).await?;
+        let snapshot = new_snapshot(&targets, &channels, at);
         let keys = RoleKeys::of_root(root.content(), &role)?;
         let snapshot: Complete<Snapshot> = sign(Pending::new(role, snapshot), &keys, signers)?;
         let role = RoleName::Timestamp;
-        let timestamp = new_timestamp(&snapshot, at(signers, &role)?);
+        let at = Expiry::after(None, now, signers.roles().role(&role)?.expires);
+        let timestamp = new_timestamp(&snapshot, at);
         let keys = RoleKeys::of_root(root.content(), &role)?;
         let timestamp: Complete<Timestamp> = sign(Pending::new(role, timestamp), &keys, signers)?;
 
-        self.create("metadata/1.root.json", root.bytes()).await?;
-        self.create("metadata/1.targets.json", targets.bytes()).await?;
+        self.create(FIRST_ROOT, root.bytes()).await?;
+        let version = targets.content().version;
+        self.create(&format!("metadata/{version}.targets.json"), targets.bytes()).await?;
         for (name, channel) in &channels {
-            self.create(&format!("metadata/1.{name}.json"), channel.bytes()).await?;
+            let version = channel.content().version;
+            self.create(&format!("metadata/{version}.{name}.json"), channel.bytes()).await?;
         }
-        self.create("metadata/1.snapshot.json", snapshot.bytes()).await?;
-        self.switch_to(&timestamp, None).await?;
-        Ok(root)
+        let version = snapshot.content().version;
+        self.create(&format!("metadata/{version}.snapshot.json"), snapshot.bytes()).await?;
+        self.switch_to(&timestamp, None).await
+    }
+
+    /// The first version of a role: one that nobody who died before has begun.
+    async fn first(
+        &self,
+        role: &RoleName,
+        signers: &dyn Signers,
+        now: Time,
+    ) -> Result<Expiry, ChannelError> {
+        let mut at = Expiry::after(None, now, signers.roles().role(role)?.expires);
+        at.version = self.free_version(&role.to_string(), at.version).await?;
+        Ok(at)
     }
 
     /// Signs a change with the keys at hand, and publishes it if they suffice. Else it waits for other holders.
@@ -178,8 +215,7 @@ impl Repository {
         now: Time,
     ) -> Result<Progress, ChannelError> {
         let lifetime = signers.roles().role(&RoleName::Snapshot)?.expires;
-        let half = jiff::SignedDuration::from_hours(i64::from(lifetime.days) * 12);
-        if state.snapshot.content().expires.duration_since(now) < half {
+        if half_over(state.snapshot.content().expires, lifetime, now) {
             return self.publish(state, signers, now).await;
         }
         let timestamp = timestamp_of(&state, &state.snapshot, signers, now)?;
@@ -188,7 +224,8 @@ impl Repository {
     }
 
     /// Brings the keys of all roles to what `roles.toml` says and the key files have: a new root, new delegations, and new
-    /// signatures where the old ones do not count any more. Clients follow, from any root that they trust.
+    /// signatures where the old ones do not count any more, or half of their life is over. Clients follow, from any root that
+    /// they trust.
     ///
     /// # Errors
     /// When too few keys are at hand, of the roles that change as they were and as they will be.
@@ -204,7 +241,8 @@ impl Repository {
         let root =
             new_root(signers.roles(), public, Expiry::after(Some(before.version), now, lifetime))?;
         let mut changed = None;
-        if root.keys != before.keys || root.roles != before.roles {
+        let old = half_over(before.expires, lifetime, now);
+        if old || root.keys != before.keys || root.roles != before.roles {
             let sets = [
                 RoleKeys::of_root(&before, &RoleName::Root)?,
                 RoleKeys::of_root(&root, &RoleName::Root)?,
@@ -239,7 +277,8 @@ impl Repository {
         let targets = new_targets(signers.roles(), public, at)?;
         let keys = state.keys(&role)?;
         let same = targets.delegations == state.targets.content().delegations;
-        if same && Self::holds(&state.targets, &keys) {
+        let old = half_over(state.targets.content().expires, lifetime, now);
+        if same && !old && Self::holds(&state.targets, &keys) {
             return Ok(false);
         }
         state.targets = sign(Pending::new(role, targets), &keys, signers)?;
@@ -263,15 +302,21 @@ impl Repository {
             let role = RoleName::Channel(name.clone());
             let keys = state.keys(&role)?;
             let old = state.channels.get(&name);
-            if old.is_some_and(|old| Self::holds(old, &keys)) {
+            let lifetime = signers.roles().role(&role)?.expires;
+            let holds = old.is_some_and(|old| Self::holds(old, &keys));
+            if holds && !old.is_some_and(|old| half_over(old.content().expires, lifetime, now)) {
                 continue;
             }
-            let lifetime = signers.roles().role(&role)?.expires;
             let mut at = Expiry::after(old.map(|old| old.content().version), now, lifetime);
             at.version = self.free_version(name.as_str(), at.version).await?;
             let targets = old.map(|old| old.content().targets.clone()).unwrap_or_default();
             let content = new_channel(&name, targets, at)?;
-            let complete: Complete<Targets> = sign(Pending::new(role, content), &keys, signers)?;
+            let complete: Complete<Targets> =
+                match sign(Pending::new(role, content), &keys, signers) {
+                    // It would only have been nicer: what is there still counts.
+                    Err(SigningError::Threshold { .. }) if holds => continue,
+                    complete => complete?,
+                };
             self.create(&format!("metadata/{}.{name}.json", at.version), complete.bytes()).await?;
             state.channels.insert(name, complete);
             any = true;
@@ -366,6 +411,19 @@ impl Repository {
             Created::Other => Err(ChannelError::Conflict),
         }
     }
+}
+
+/// Whether less than half of a lifetime is left.
+fn half_over(expires: Time, lifetime: Lifetime, now: Time) -> bool {
+    expires.duration_since(now) < jiff::SignedDuration::from_hours(i64::from(lifetime.days) * 12)
+}
+
+/// A first root that is there, if it has the keys that one of ours would have.
+fn ours(bytes: &[u8], wanted: &Root, keys: &RoleKeys) -> Result<Complete<Root>, ChannelError> {
+    let root = Complete::<Root>::read(&RoleName::Root, bytes, &[keys]);
+    let root = root.map_err(|_| ChannelError::OtherKeys)?;
+    let same = root.content().keys == wanted.keys && root.content().roles == wanted.roles;
+    if same { Ok(root) } else { Err(ChannelError::OtherKeys) }
 }
 
 /// The next pointer to a snapshot.

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use jiff::Timestamp as Time;
 use serde::{Serialize, de::DeserializeOwned};
 use slipway_packages_manifest::Version;
-use slipway_payload::record_name;
-use slipway_signing::{ChannelName, Complete, Pending, RoleKeys, RoleName, hex};
+use slipway_payload::{ChannelPolicy, policy_name, record_name};
+use slipway_signing::{ChannelName, ChannelTargets, Complete, Pending, RoleKeys, RoleName, hex};
 use slipway_store::{Digest, Remote};
 use tough::schema::{Metafile, Root, Snapshot, Target, Targets, Timestamp};
 
@@ -63,30 +63,9 @@ pub struct Release {
 impl State {
     /// The releases of a channel, the oldest first. Names that are none of ours are left out.
     pub fn releases(&self, channel: &ChannelName) -> Vec<Release> {
-        let Some(role) = self.channels.get(channel) else { return Vec::new() };
-        let mut all: Vec<Release> = role
-            .content()
-            .targets
-            .iter()
-            .filter_map(|(name, target)| {
-                let mut parts = name.resolved().split('/');
-                let (Some(_), Some(version), Some(arch), Some("release.json"), None) =
-                    (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
-                else {
-                    return None;
-                };
-                let released =
-                    target.custom.get(RELEASED).and_then(|time| time.as_str()?.parse().ok());
-                Some(Release {
-                    version: version.parse().ok()?,
-                    arch: arch.to_owned(),
-                    released,
-                    target: target.clone(),
-                })
-            })
-            .collect();
-        all.sort_by(|a, b| (a.version, &a.arch).cmp(&(b.version, &b.arch)));
-        all
+        self.channels
+            .get(channel)
+            .map_or_else(Vec::new, |role| releases_of(&role.content().targets))
     }
 
     /// Who signs for a role.
@@ -185,17 +164,35 @@ impl Repository {
         channel: &ChannelName,
         release: &Release,
     ) -> Result<(ReleaseRecord, Bytes), ChannelError> {
-        let name = target_object(channel, release.version, &release.arch, &release.target);
-        let bytes = self
-            .remote
-            .read(&name, release.target.length)
-            .await
-            .map_err(ChannelError::remote)?
-            .ok_or_else(|| lost(&name))?;
-        if Digest::of_bytes(&bytes).to_string() != hex(&release.target.hashes.sha256) {
+        let path = record_name(channel.as_str(), release.version, &release.arch);
+        let bytes = self.target(&path, &release.target).await?;
+        Ok((ReleaseRecord::from_bytes(&bytes)?, bytes))
+    }
+
+    /// What a channel says beyond its releases.
+    ///
+    /// # Errors
+    /// When it is not there, or not what was signed.
+    pub async fn policy(
+        &self,
+        state: &State,
+        channel: &ChannelName,
+    ) -> Result<ChannelPolicy, ChannelError> {
+        let path = policy_name(channel.as_str());
+        let targets = state.channels.get(channel).map(|role| &role.content().targets);
+        let found = targets.and_then(|all| all.iter().find(|(name, _)| name.resolved() == path));
+        let Some((_, target)) = found else { return Ok(ChannelPolicy::default()) };
+        Ok(ChannelPolicy::from_bytes(&self.target(&path, target).await?)?)
+    }
+
+    async fn target(&self, path: &str, target: &Target) -> Result<Bytes, ChannelError> {
+        let name = target_object(path, target);
+        let bytes = self.remote.read(&name, target.length).await;
+        let bytes = bytes.map_err(ChannelError::remote)?.ok_or_else(|| lost(&name))?;
+        if Digest::of_bytes(&bytes).to_string() != hex(&target.hashes.sha256) {
             return Err(ChannelError::Mixed { name });
         }
-        Ok((ReleaseRecord::from_bytes(&bytes)?, bytes))
+        Ok(bytes)
     }
 
     /// The end of the root chain (TUF 1.0, section 5.3): each next root is signed by the keys of the one before and by its own.
@@ -276,18 +273,33 @@ fn verified<T: Serialize + DeserializeOwned>(
     Ok(Complete::read(role, bytes, keys)?)
 }
 
-/// Where a record is: TUF's consistent snapshots put the digest before the name (TUF 1.0, section 6.2).
-pub(crate) fn target_object(
-    channel: &ChannelName,
-    version: Version,
-    arch: &str,
-    target: &Target,
-) -> String {
-    format!(
-        "targets/{}.{}",
-        hex(&target.hashes.sha256),
-        record_name(channel.as_str(), version, arch)
-    )
+/// The releases among the targets of a channel, the oldest first.
+pub(crate) fn releases_of(targets: &ChannelTargets) -> Vec<Release> {
+    let mut all: Vec<Release> = targets
+        .iter()
+        .filter_map(|(name, target)| {
+            let mut parts = name.resolved().split('/');
+            let (Some(_), Some(version), Some(arch), Some("release.json"), None) =
+                (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
+            else {
+                return None;
+            };
+            let released = target.custom.get(RELEASED).and_then(|time| time.as_str()?.parse().ok());
+            Some(Release {
+                version: version.parse().ok()?,
+                arch: arch.to_owned(),
+                released,
+                target: target.clone(),
+            })
+        })
+        .collect();
+    all.sort_by(|a, b| (a.version, &a.arch).cmp(&(b.version, &b.arch)));
+    all
+}
+
+/// Where a target is: TUF's consistent snapshots put the digest before the name (TUF 1.0, section 6.2).
+pub(crate) fn target_object(path: &str, target: &Target) -> String {
+    format!("targets/{}.{path}", hex(&target.hashes.sha256))
 }
 
 fn lost(name: &str) -> ChannelError {

@@ -86,6 +86,14 @@ pub enum SigningError {
         #[source]
         source: Box<cryptoki::error::Error>,
     },
+    /// A statement that cannot be believed or written.
+    #[error("the statement of `{key}` is not to be believed: {problem}")]
+    Statement {
+        /// The key that should have signed it.
+        key: KeyName,
+        /// What is wrong.
+        problem: String,
+    },
     /// A passphrase was needed and none was given.
     #[error("the key `{key}` is encrypted, and there is no passphrase for it")]
     NoPassphrase {

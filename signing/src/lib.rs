@@ -18,6 +18,7 @@ mod pem;
 mod pending;
 mod roles;
 mod source;
+mod statement;
 
 pub use boot::{
     BootError, BootKey, BootKeyring, BootRole, Certificate, Enrolment, program_digest,
@@ -34,5 +35,6 @@ pub use metadata::{
 pub use pending::{Complete, Pending, RoleKeys, hex};
 pub use roles::{BootSources, ChannelName, KeyName, KeySource, Lifetime, Role, RoleName, Roles};
 pub use source::TokenUri;
+pub use statement::{public_from_hex, public_to_hex, seal, unseal};
 pub use tough::{FilesystemTransport, TargetName};
 pub use zeroize::Zeroizing;

@@ -1,6 +1,9 @@
 //! The arguments, and with them the help.
 
+mod release;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub(crate) use release::{Attest, ChannelVerb, Ci, KeyVerb, Promote, Release, Releases, Sign};
 
 /// Build, run and test Slipway Linux
 #[derive(Debug, Parser)]
@@ -30,6 +33,9 @@ pub(crate) struct Global {
     /// Take packages, images and the SDK's lock file from this repository [default: the one of this program]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) repository: Option<camino::Utf8PathBuf>,
+    /// Take packages that were built elsewhere from here: a folder, or s3://BUCKET/PREFIX; `release --share` puts them there
+    #[arg(long, global = true, value_name = "PLACE")]
+    pub(crate) binhost: Option<slipway_store::RemoteAddress>,
     /// Leave the container of a failed build in place; its log says how to enter it
     #[arg(long, global = true)]
     pub(crate) keep_failed: bool,
@@ -83,6 +89,8 @@ pub(crate) enum Verb {
     Promote(Promote),
     /// Add this machine's signatures to what waits for them
     Sign(Sign),
+    /// Build a release again, and sign that the same bits came out
+    Attest(Attest),
     /// Renew what expires first, without offline keys
     Refresh(Releases),
     /// Show what the channels point to
@@ -90,108 +98,8 @@ pub(crate) enum Verb {
     Channel(ChannelVerb),
     /// Check every signature, digest and expiry, as a client does
     Verify(Releases),
-}
-
-/// Where releases are, and what is trusted.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Releases {
-    /// The folder that releases are published to [default: `slipway/releases` in the data folder]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) releases: Option<camino::Utf8PathBuf>,
-    /// The folder of key files [default: `slipway/keys` in the data folder]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) keys: Option<camino::Utf8PathBuf>,
-    /// The root metadata to trust [default: `root.json` beside the keys]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) root: Option<camino::Utf8PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum KeyVerb {
-    /// Make the keys of signing/roles.toml that are not there, and a repository with empty channels
-    Init {
-        #[command(flatten)]
-        releases: Releases,
-        /// Make keys without a passphrase, marked as unfit for stable
-        #[arg(long)]
-        development: bool,
-    },
-    /// Replace keys that are here by new ones, and tell the repository; clients follow. Machines that have enrolled a key of Secure
-    /// Boot do not: they have to be told
-    Rotate {
-        #[command(flatten)]
-        releases: Releases,
-        /// The keys, by their names in signing/roles.toml, or secure-boot-pk, -kek, -db; none if the file alone has changed
-        #[arg(value_name = "KEY")]
-        names: Vec<slipway_signing::KeyName>,
-        /// Make keys without a passphrase, marked as unfit for stable
-        #[arg(long)]
-        development: bool,
-    },
-    /// Show which keys each role has, and which are here
-    List {
-        #[command(flatten)]
-        releases: Releases,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ChannelVerb {
-    /// Show what each channel points to, how many signed, and when that expires
-    Status {
-        #[command(flatten)]
-        releases: Releases,
-    },
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Release {
-    #[command(flatten)]
-    pub(crate) releases: Releases,
-    /// The channel
-    #[arg(long, default_value = "alpha")]
-    pub(crate) channel: slipway_signing::ChannelName,
-    /// The image, a file of packages-manifest/images
-    #[arg(long, default_value = "production")]
-    pub(crate) image: String,
-    /// Boot the image in QEMU before it is published, and say in the record that it passed
-    #[arg(long)]
-    pub(crate) test: bool,
-    /// Build, and say what would be published
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Promote {
-    #[command(flatten)]
-    pub(crate) releases: Releases,
-    /// The channel that has the release
-    #[arg(long)]
-    pub(crate) from: slipway_signing::ChannelName,
-    /// The channel that gets it
-    #[arg(long)]
-    pub(crate) to: slipway_signing::ChannelName,
-    /// The release, such as `4.2.0`
-    pub(crate) version: String,
-    /// Permit a release that is older than the channel's newest
-    #[arg(long)]
-    pub(crate) allow_downgrade: bool,
-    /// Say what would be signed
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Sign {
-    #[command(flatten)]
-    pub(crate) releases: Releases,
-    /// The channel whose signers are wanted
-    #[arg(long)]
-    pub(crate) role: slipway_signing::ChannelName,
-    /// Show what would be signed
-    #[arg(long)]
-    pub(crate) dry_run: bool,
+    /// Run a pipeline of ci/, and go on where the last run stopped
+    Ci(Ci),
 }
 
 #[derive(Clone, Debug, Args)]

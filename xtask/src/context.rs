@@ -11,7 +11,7 @@ use slipway_engine::{
 use slipway_packages_manifest::{Atom, DiskFormat, Image};
 use slipway_pipeline::{
     Additions, Cargo, EngineInRoot, EngineSource, ImageNodes, Network, Planner, Project, Shared,
-    package_node, resolve_action, setup_steps,
+    package_node, read_through, resolve_action, setup_steps,
 };
 use slipway_portage::{Resolution, Target, parse_resolution};
 use slipway_seed::mirrors::AptFile;
@@ -20,7 +20,7 @@ use slipway_store::{FileDigests, Store};
 
 use crate::{
     cli::{EngineChoice, Global},
-    environment,
+    environment, place,
     report::{self, Reporter},
 };
 
@@ -166,7 +166,7 @@ impl Context {
         let atoms: Vec<String> = atoms.iter().map(ToString::to_string).collect();
         let resolution = self.resolve(&shared, atoms.clone()).await?;
         let planner = self.planner(&resolution, &shared);
-        let graph = Arc::new(Graph::new(planner.packages()?)?);
+        let graph = Arc::new(Graph::new(self.reading_through(planner.packages()?)?)?);
         self.digests.save()?;
         let chosen = atoms.iter().filter_map(|atom| resolution.requested(atom));
         let wanted = chosen.map(package_node).collect::<Result<_, _>>()?;
@@ -181,6 +181,14 @@ impl Context {
             store: &self.store,
             digests: &self.digests,
         }
+    }
+
+    /// Actions that look for packages at the host that was named, before they build them.
+    fn reading_through(&self, actions: Vec<Action>) -> anyhow::Result<Vec<Action>> {
+        Ok(match &self.global.binhost {
+            Some(address) => read_through(actions, &place::open(address)?),
+            None => actions,
+        })
     }
 
     /// The graph of an image in a format, which trusts the root metadata beside this user's keys, if there is one.
@@ -223,7 +231,7 @@ impl Context {
         atoms.dedup();
         let resolution = self.resolve(&shared, atoms).await?;
         let planner = self.planner(&resolution, &shared);
-        let mut actions: Vec<Action> = planner.packages()?;
+        let mut actions = self.reading_through(planner.packages()?)?;
         let (image_actions, nodes) = planner.image(image, format, additions)?;
         actions.extend(image_actions);
         let graph = Arc::new(Graph::new(actions)?);

@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 
 /// The variables, with what they are for.
-pub(crate) const VARIABLES: [(&str, &str); 13] = [
+pub(crate) const VARIABLES: [(&str, &str); 21] = [
     (
         "SLIPWAY_CACHE",
         "where the SDK and everything that is built is kept; default: `slipway` below `XDG_CACHE_HOME` or `~/.cache`",
@@ -15,7 +15,7 @@ pub(crate) const VARIABLES: [(&str, &str); 13] = [
     ("SLIPWAY_ENGINE", "`auto`, `docker` or `embedded`; default: `auto`"),
     (
         "SLIPWAY_RELEASES",
-        "the folder that releases are published to; default: `slipway/releases` below `XDG_DATA_HOME` or `~/.local/share`",
+        "where releases are published to: a folder, or `s3://BUCKET/PREFIX`; default: `slipway/releases` below `XDG_DATA_HOME` or `~/.local/share`",
     ),
     (
         "SLIPWAY_KEYS",
@@ -29,6 +29,16 @@ pub(crate) const VARIABLES: [(&str, &str); 13] = [
         "SLIPWAY_PKCS11_MODULE",
         "the library that reaches the tokens of `signing/roles.toml` whose URI names none",
     ),
+    (
+        "AWS_ACCESS_KEY_ID",
+        "the identifier of the key for a bucket; without it, the bucket is only read",
+    ),
+    ("AWS_SECRET_ACCESS_KEY", "the key for a bucket"),
+    ("AWS_SESSION_TOKEN", "the token of that key, if it is one of a session"),
+    ("AWS_REGION", "the region of a bucket; default: `AWS_DEFAULT_REGION`, or `us-east-1`"),
+    ("AWS_DEFAULT_REGION", "the region of a bucket, if `AWS_REGION` is not set"),
+    ("AWS_ENDPOINT_URL", "the server of a bucket; default: that of the region"),
+    ("AWS_ENDPOINT_URL_S3", "the same; wins over `AWS_ENDPOINT_URL`"),
     ("XDG_DATA_HOME", "where data of the user is kept"),
     ("XDG_CACHE_HOME", "where caches are kept"),
     ("HOME", "the home directory"),

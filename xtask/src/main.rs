@@ -3,6 +3,7 @@
 mod cli;
 mod context;
 mod environment;
+mod place;
 mod report;
 mod verbs;
 

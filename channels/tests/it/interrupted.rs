@@ -78,3 +78,37 @@ async fn the_timestamp_is_renewed_without_offline_keys() {
     let error = world.repository.refresh(state, &mut world.holders, later).await.unwrap_err();
     assert!(error.to_string().starts_with("`snapshot` has 0 of 1 signatures"), "{error}");
 }
+
+/// Nobody has new keys; but the old signatures end some day.
+#[tokio::test]
+async fn what_ends_is_signed_again_with_the_same_keys() {
+    let mut world = World::new().await;
+    world.release("4.0.0").await.unwrap();
+    world.days(25);
+    // Only alpha's life is half over, and its holder is not here: nothing is to be done, and that is no failure.
+    world.at_hand(&["root-1", "root-2", "targets-1", "snapshot", "timestamp"]);
+    assert_eq!(world.rotate().await.unwrap(), Progress::Unchanged);
+    world.days(175);
+    world.at_hand(&[
+        "root-1",
+        "root-2",
+        "targets-1",
+        "alpha",
+        "stable-1",
+        "stable-3",
+        "snapshot",
+        "timestamp",
+    ]);
+    let before = world.state().await;
+    assert!(matches!(world.rotate().await.unwrap(), Progress::Published { .. }));
+    let after = world.state().await;
+    assert_eq!(after.root.content().keys, before.root.content().keys);
+    assert!(after.root.content().expires > before.root.content().expires);
+    assert!(after.targets.content().expires > before.targets.content().expires);
+    for (channel, renewed) in [("alpha", true), ("beta", false), ("stable", true)] {
+        let version = |state: &slipway_channels::State| {
+            state.channels[&channel.parse().unwrap()].content().version
+        };
+        assert_eq!(version(&after) > version(&before), renewed, "{channel}");
+    }
+}

@@ -6,17 +6,17 @@ use bytes::Bytes;
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::{SignedDuration, Timestamp as Time};
 use slipway_channels::{
-    Artefact, Channel, ChannelError, Progress, PromoteOptions, ReleaseRecord, Repository, Signers,
-    State, TestRun, promote, release,
+    Artefact, Channel, ChannelError, Progress, PromoteOptions, ReleaseRecord, RemoteTransport,
+    Repository, Signers, State, TestRun, promote, release, set_policy,
 };
 use slipway_payload::Digest;
 use slipway_signing::{
-    ChannelName, ClientConfig, KeyMark, KeyName, PublicKey, RoleName, Roles, SecretKey,
-    SigningError, Verified, verify,
+    ClientConfig, KeyMark, KeyName, PublicKey, RoleName, Roles, SecretKey, SigningError, Verified,
+    verify,
 };
 use slipway_store::Remote;
-use tough::FilesystemTransport;
-use url::Url;
+
+use crate::bucket::Bucket;
 
 /// All keys, of which only some are at hand.
 pub(crate) struct Holders {
@@ -59,6 +59,7 @@ impl Signers for Holders {
 
 pub(crate) struct World {
     dir: tempfile::TempDir,
+    remote: Remote,
     pub(crate) repository: Repository,
     pub(crate) holders: Holders,
     pub(crate) root: Vec<u8>,
@@ -67,10 +68,20 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// A repository in a folder.
     pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = Utf8Path::from_path(dir.path()).unwrap().join("repository");
-        let repository = Repository::new(Remote::local(&path).unwrap());
+        Self::at(dir, Remote::local(&path).unwrap()).await
+    }
+
+    /// A repository in a bucket.
+    pub(crate) async fn in_bucket(bucket: &Bucket) -> Self {
+        Self::at(tempfile::tempdir().unwrap(), bucket.remote()).await
+    }
+
+    async fn at(dir: tempfile::TempDir, remote: Remote) -> Self {
+        let repository = Repository::new(remote.clone());
         let mut holders = Holders::new();
         let public = holders.public();
         let now = Time::now();
@@ -83,7 +94,7 @@ impl World {
             channel("beta", include_str!("../../beta.toml")),
             channel("stable", include_str!("../../stable.toml")),
         ];
-        Self { dir, repository, holders, root, now, channels }
+        Self { dir, remote, repository, holders, root, now, channels }
     }
 
     pub(crate) fn path(&self, name: &str) -> Utf8PathBuf {
@@ -101,12 +112,17 @@ impl World {
 
     /// Replaces keys, and tells the repository.
     pub(crate) async fn renew(&mut self, names: &[&str]) -> Result<Progress, ChannelError> {
+        self.replace_keys(names);
+        self.rotate().await
+    }
+
+    /// Replaces keys, without a word to the repository.
+    pub(crate) fn replace_keys(&mut self, names: &[&str]) {
         for name in names {
             let name: KeyName = name.parse().unwrap();
             let key = SecretKey::generate(name.clone(), KeyMark::Release).unwrap();
             self.holders.pem.insert(name, key.to_pem(None).unwrap().to_string());
         }
-        self.rotate().await
     }
 
     pub(crate) async fn rotate(&mut self) -> Result<Progress, ChannelError> {
@@ -124,8 +140,21 @@ impl World {
         self.channels.iter().find(|channel| channel.name.as_str() == name).unwrap()
     }
 
+    /// Changes the file of a channel.
+    pub(crate) fn edit(&mut self, name: &str, edit: impl FnOnce(&mut Channel)) {
+        edit(self.channels.iter_mut().find(|channel| channel.name.as_str() == name).unwrap());
+    }
+
+    /// Makes the repository again, or ends what was begun.
+    pub(crate) async fn init(&mut self) -> Result<Vec<u8>, ChannelError> {
+        let public = self.holders.public();
+        let lookup = |name: &KeyName| Ok(public[name]);
+        let root = self.repository.init(&lookup, &mut self.holders, self.now).await?;
+        Ok(root.bytes().to_vec())
+    }
+
     pub(crate) async fn release(&mut self, version: &str) -> Result<Progress, ChannelError> {
-        let state = self.state().await;
+        let state = self.repository.load(&self.root).await?;
         let record = record(version);
         let change = release(&state, self.channel("alpha"), &record, self.now)?;
         self.repository.apply(state, change, &mut self.holders, self.now).await
@@ -138,11 +167,23 @@ impl World {
         version: &str,
     ) -> Result<Progress, ChannelError> {
         let state = self.state().await;
-        let from: ChannelName = from.parse().unwrap();
-        let found = state.release(&from, version.parse().unwrap(), "amd64")?;
-        let (record, bytes) = self.repository.record(&from, &found).await?;
-        let options = PromoteOptions { now: self.now, allow_downgrade: false };
-        let change = promote(&state, &from, self.channel(to), &found, (&record, &bytes), options)?;
+        let (from, to) = (self.channel(from), self.channel(to));
+        let found = state.release(&from.name, version.parse().unwrap(), "amd64")?;
+        let (record, bytes) = self.repository.record(&from.name, &found).await?;
+        let rebuilds = to.promotion.as_ref().and_then(|promotion| promotion.rebuilds.as_ref());
+        let attested = match rebuilds {
+            Some(rebuilds) => self.repository.attested((&record, &bytes), rebuilds).await?,
+            None => Vec::new(),
+        };
+        let options = PromoteOptions { now: self.now, allow_downgrade: false, attested };
+        let change = promote(&state, from, to, &found, (&record, &bytes), &options)?;
+        self.repository.apply(state, change, &mut self.holders, self.now).await
+    }
+
+    /// Publishes what the file of a channel says of floors and revoked versions.
+    pub(crate) async fn set_policy(&mut self, channel: &str) -> Result<Progress, ChannelError> {
+        let state = self.state().await;
+        let change = set_policy(&state, self.channel(channel))?;
         self.repository.apply(state, change, &mut self.holders, self.now).await
     }
 
@@ -155,15 +196,13 @@ impl World {
     /// What a client sees that knows nothing but the first root.
     pub(crate) async fn look(&self) -> Verified {
         let memory = tempfile::tempdir_in(self.dir.path()).unwrap();
-        let url =
-            |name: &str| Url::from_directory_path(self.path("repository").join(name)).unwrap();
         let config = ClientConfig {
             root: self.root.clone(),
-            metadata: url("metadata"),
-            targets: url("targets"),
+            metadata: RemoteTransport::metadata(),
+            targets: RemoteTransport::targets(),
             memory: Utf8PathBuf::try_from(memory.keep()).unwrap(),
         };
-        verify(config, FilesystemTransport).await.unwrap()
+        verify(config, RemoteTransport::new(self.remote.clone())).await.unwrap()
     }
 
     /// The names of all targets that a client sees.

@@ -4,6 +4,7 @@
 //! Nothing here runs a container. The crate makes [`ContainerSpec`](slipway_engine::ContainerSpec)s and reads results, so that all
 //! of it can be tested without one.
 
+mod binhost;
 mod build;
 mod container;
 mod error;
@@ -16,6 +17,7 @@ mod resolve;
 mod setup;
 mod sources;
 
+pub use binhost::{IndexEntry, index};
 pub use build::{BUILD_SCRIPT, BuildDirs, build_argv, build_env, build_spec, profile_use};
 pub use container::{Target, base_spec};
 pub use error::PortageError;

@@ -15,7 +15,7 @@ use object_store::path::Path as ObjectPath;
 use object_store::{
     GetResult, ObjectStore, ObjectStoreExt as _, PutMode, PutPayload, WriteMultipart,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{OnceCell, mpsc};
 use tokio::task::{JoinError, spawn_blocking};
 
 use crate::digest::{Digest, Hasher, Key};
@@ -35,6 +35,8 @@ pub struct Remote {
     objects: Arc<dyn ObjectStore>,
     /// The folder, if it is one.
     folder: Option<Utf8PathBuf>,
+    /// Set once the server has shown that it heeds conditions.
+    proven: Arc<OnceCell<()>>,
     /// What was found to be damaged there, to be replaced by the next push.
     damaged: Arc<Mutex<BTreeSet<Digest>>>,
 }
@@ -81,6 +83,17 @@ pub enum RemoteError {
     /// An object is larger than anything that belongs there.
     #[error("`{object}` has {size} bytes, more than the {limit} that it may have")]
     TooLarge { object: String, size: u64, limit: u64 },
+    /// A server that writes although the condition of the write does not hold.
+    #[error(
+        "the server does not heed conditions (If-Match, If-None-Match), so two publishers could lose each other's work; use another one"
+    )]
+    Unconditional,
+    /// A server whose ETags are not those that it compares with.
+    #[error("the server refuses to replace `{object}` although nobody has changed it")]
+    Refused { object: String },
+    /// An object that is not what was sent.
+    #[error("`{object}` arrived damaged at the remote store; run the command again")]
+    Arrived { object: String },
     /// A blob was to be pushed that is not here.
     #[error("cannot push `{digest}`: it is not in the store")]
     Missing { digest: Digest },
@@ -95,7 +108,7 @@ pub enum RemoteError {
 impl Remote {
     /// Uses an object store.
     pub fn new(objects: Arc<dyn ObjectStore>) -> Self {
-        Self { objects, folder: None, damaged: Arc::default() }
+        Self { objects, folder: None, proven: Arc::default(), damaged: Arc::default() }
     }
 
     /// Uses a directory, which is made when absent: a shared disk, or a test.
@@ -110,6 +123,10 @@ impl Remote {
 
     pub(crate) fn objects(&self) -> &dyn ObjectStore {
         &*self.objects
+    }
+
+    pub(crate) fn proven(&self) -> &OnceCell<()> {
+        &self.proven
     }
 
     pub(crate) fn folder(&self) -> Option<&Utf8Path> {
@@ -137,8 +154,31 @@ impl Remote {
         Ok(Fetched::Damaged)
     }
 
-    /// Sends a blob, unless the remote has it.
+    /// Sends a blob, unless the remote has it. What was sent to a server is read back.
     pub async fn push(&self, store: &Store, digest: &Digest) -> Result<Pushed, RemoteError> {
+        let replace = self.damaged().contains(digest);
+        let sent = self.send(store, digest, blob_object(digest), replace).await?;
+        self.damaged().remove(digest);
+        Ok(sent)
+    }
+
+    /// Sends a blob under a name of its own, which nothing else must ever have.
+    pub async fn push_as(
+        &self,
+        store: &Store,
+        digest: &Digest,
+        name: &str,
+    ) -> Result<Pushed, RemoteError> {
+        self.send(store, digest, crate::objects::path(name)?, false).await
+    }
+
+    async fn send(
+        &self,
+        store: &Store,
+        digest: &Digest,
+        path: ObjectPath,
+        replace: bool,
+    ) -> Result<Pushed, RemoteError> {
         let (local, wanted) = (store.clone(), *digest);
         let blob = blocking(move || local.blob(&wanted))
             .await?
@@ -150,20 +190,17 @@ impl Remote {
                 .map_err(|source| StoreError::read(&size_of, source))
         })
         .await?;
-        let path = blob_object(digest);
-        let failed = |source| RemoteError::Push { object: path.to_string(), source };
-        let replace = self.damaged().contains(digest);
         match self.objects.head(&path).await {
             Ok(found) if found.size == size && !replace => return Ok(Pushed::Present),
             Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
-            Err(source) => return Err(failed(source)),
+            Err(source) => return Err(RemoteError::Push { object: path.to_string(), source }),
         }
-        if size <= ONE_PIECE {
+        let sent = if size <= ONE_PIECE {
             self.send_whole(blob, &path).await
         } else {
             self.send_parts(blob, &path).await
-        }?;
-        self.damaged().remove(digest);
+        };
+        self.arrived(digest, &path, sent).await?;
         Ok(Pushed::Sent)
     }
 
@@ -208,6 +245,23 @@ impl Remote {
         })?;
         let sent = self.objects.put(&path, PutPayload::from(bytes)).await;
         sent.map(drop).map_err(|source| RemoteError::Push { object: path.to_string(), source })
+    }
+
+    /// What came of sending a blob: what is there now counts, not the answer, which may have been lost.
+    async fn arrived(
+        &self,
+        digest: &Digest,
+        path: &ObjectPath,
+        sent: Result<(), RemoteError>,
+    ) -> Result<(), RemoteError> {
+        if self.folder.is_some() {
+            return sent;
+        }
+        let there = self.digest(path.as_ref()).await?;
+        if there.is_some_and(|(there, _)| there == *digest) {
+            return Ok(());
+        }
+        sent.and(Err(RemoteError::Arrived { object: path.to_string() }))
     }
 
     async fn send_whole(&self, blob: Utf8PathBuf, path: &ObjectPath) -> Result<(), RemoteError> {

@@ -3,6 +3,7 @@
 mod bench;
 mod build_image;
 mod build_packages;
+mod ci;
 mod clean;
 mod manifest;
 mod plan;
@@ -44,8 +45,10 @@ async fn with_context(context: Context, verb: Verb) -> anyhow::Result<()> {
         Verb::Release(args) => release::release_verb(&context, &args).await,
         Verb::Promote(args) => release::promote_verb(&context, &args).await,
         Verb::Sign(args) => release::sign(&context, &args).await,
+        Verb::Attest(args) => release::attest(&context, &args).await,
         Verb::Refresh(args) => release::refresh(&context, &args).await,
         Verb::Channel(verb) => release::channel_verb(&context, &verb).await,
+        Verb::Ci(args) => ci::ci(&context, &args),
         Verb::Verify(args) => release::verify(&context, &args).await,
         Verb::Manifest(args) => manifest::run(&context, &args).await,
         Verb::Tidy(_) => tidy::ebuilds(&context).await,

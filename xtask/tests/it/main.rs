@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests may unwrap as the tests do")]
 
+mod ci;
 mod keys;
 mod killed;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of tests may unwrap as the tests do")]
 
 mod archive;
+mod bucket;
 mod clean;
 mod crash;
 mod damage;
@@ -11,6 +12,7 @@ mod lock;
 mod memory;
 mod objects;
 mod remote;
+mod s3;
 mod space;
 
 use std::collections::BTreeMap;

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, io::IsTerminal as _};
 use camino::{Utf8Path, Utf8PathBuf};
 use slipway_channels::Signers;
 use slipway_signing::{
-    KeyMark, KeyName, Keyring, PublicKey, RoleName, Roles, SecretKey, SigningError, Zeroizing,
+    KeyMark, KeyName, KeySource, Keyring, PublicKey, RoleName, Roles, SecretKey, SigningError,
+    Zeroizing,
 };
 
 use crate::{environment, report::say};
@@ -63,6 +64,39 @@ impl Holders {
             create(&ring, name, mark, secret.as_ref())?;
         }
         Ok(aside)
+    }
+
+    /// The public half of the key of somebody who rebuilds releases, made if it is not there; 64 hexadecimal digits for the file
+    /// of a channel.
+    pub(super) fn attester(&self, name: &KeyName) -> anyhow::Result<String> {
+        let roles = self.attester_roles(name)?;
+        let ring = Keyring { roles: &roles, ..self.ring() };
+        let key = if ring.has(name) || ring.has_public(name) {
+            ring.public(name, &mut passphrase)?
+        } else {
+            let text = new_passphrase(KeyMark::Release)?;
+            let text = text.as_ref().map(|text| text.as_str());
+            ring.create(name, KeyMark::Release, text)?.public()
+        };
+        Ok(slipway_signing::public_to_hex(&key))
+    }
+
+    /// The key of somebody who rebuilds releases.
+    pub(super) fn open_attester(&self, name: &KeyName) -> anyhow::Result<SecretKey> {
+        let roles = self.attester_roles(name)?;
+        Ok(Keyring { roles: &roles, ..self.ring() }.open(name, &mut passphrase)?)
+    }
+
+    /// Where such a key is: a file beside the others. It has no role, so that nobody can sign metadata with it.
+    fn attester_roles(&self, name: &KeyName) -> anyhow::Result<Roles> {
+        let known = self.roles.keys.contains_key(name);
+        anyhow::ensure!(!known, "`{name}` signs releases; rebuilds are attested by other keys");
+        let source = KeySource::File(format!("{name}.pem"));
+        Ok(Roles {
+            keys: [(name.clone(), source)].into(),
+            roles: BTreeMap::new(),
+            secure_boot: None,
+        })
     }
 
     /// The public halves of all keys.

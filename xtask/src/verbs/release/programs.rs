@@ -1,23 +1,33 @@
 //! Signing the programs that firmware starts, after they were built: no action knows a key.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp as Time;
 use slipway_build::{NodeId, NodeStates};
-use slipway_image::Enrol;
+use slipway_channels::ReleaseRecord;
+use slipway_image::{BOOT_LOADER, Enrol};
 use slipway_packages_manifest::{DiskFormat, Image};
 use slipway_pipeline::{Additions, SignedPrograms, boot_loader};
 use slipway_signing::{
-    BootKeyring, BootRole, BootSources, Enrolment, KeyMark, KeyName, Roles, sign_program,
+    BootKeyring, BootRole, BootSources, Enrolment, KeyMark, KeyName, Roles, program_digest,
+    sign_program,
 };
-use slipway_store::Digest;
+use slipway_store::{Digest, Fetched};
 
-use super::holders::{new_passphrase, passphrase};
+use super::{
+    desk::{self, Desk},
+    holders::{new_passphrase, passphrase},
+};
 use crate::{
     context::{Context, ImagePlan},
     environment,
     report::say,
 };
+
+/// The unified kernel image, as releases and actions call it.
+const UKI: &str = "slipway.efi";
 
 /// The keys of Secure Boot on this machine.
 pub(crate) struct ProgramSigner {
@@ -33,14 +43,73 @@ pub(crate) struct SignedImage {
     pub(crate) mark: KeyMark,
 }
 
-impl SignedImage {
-    /// The files of a release that stand for the programs: with them, everybody can make the disk again.
-    pub(crate) fn artefacts(&self) -> Vec<(String, Digest)> {
-        let programs = &self.programs;
-        let own =
-            [("slipway.efi", programs.uki), (slipway_image::BOOT_LOADER, programs.boot_loader)];
-        let own = own.map(|(name, digest)| (name.to_owned(), digest));
-        own.into_iter().chain(programs.enrolment.iter().cloned()).collect()
+/// The files of a release that stand for signed programs: with them, everybody can make the disk again.
+pub(super) fn artefacts(programs: &SignedPrograms) -> Vec<(String, Digest)> {
+    let own = [(UKI, programs.uki), (BOOT_LOADER, programs.boot_loader)];
+    let own = own.map(|(name, digest)| (name.to_owned(), digest));
+    own.into_iter().chain(programs.enrolment.iter().cloned()).collect()
+}
+
+/// The signed programs of a release, brought into the local store. They must be what is built here, but for their signatures.
+/// `None` when the release has none.
+pub(super) async fn released(
+    context: &Context,
+    desk: &Desk,
+    record: &ReleaseRecord,
+    plan: &ImagePlan,
+) -> anyhow::Result<Option<SignedPrograms>> {
+    if !record.artefacts.contains_key(BOOT_LOADER) {
+        return Ok(None);
+    }
+    let mut found = BTreeMap::new();
+    for (name, artefact) in &record.artefacts {
+        if name == UKI || name == BOOT_LOADER || name.ends_with(".auth") {
+            let digest: Digest = artefact.sha256.to_string().parse()?;
+            let fetched = desk.repository.remote().fetch(&context.store, &digest).await?;
+            anyhow::ensure!(
+                matches!(fetched, Fetched::Present | Fetched::Fetched),
+                "{name} of the release is lost or damaged in the repository"
+            );
+            found.insert(name.clone(), digest);
+        }
+    }
+    let built = BuiltPrograms::of(context, plan).await?;
+    for (name, own) in [(UKI, &built.uki), (BOOT_LOADER, &built.boot_loader)] {
+        let theirs = found.get(name).with_context(|| format!("the release has no {name}"))?;
+        let theirs = context.store.blob(theirs)?.context("a program was damaged; run it again")?;
+        anyhow::ensure!(
+            program_digest(&fs_err::read(theirs)?)? == program_digest(own)?,
+            "{name} of the release is another program than the one that these sources make"
+        );
+    }
+    let mut take = |name: &str| found.remove(name).with_context(|| format!("no {name}"));
+    let (uki, boot_loader) = (take(UKI)?, take(BOOT_LOADER)?);
+    let enrolment = found.into_iter().collect();
+    Ok(Some(SignedPrograms { uki, boot_loader, enrolment, enrol: Enrol::Manual }))
+}
+
+/// The programs of an image as they are built.
+struct BuiltPrograms {
+    uki: Vec<u8>,
+    boot_loader: Vec<u8>,
+}
+
+impl BuiltPrograms {
+    async fn of(context: &Context, plan: &ImagePlan) -> anyhow::Result<Self> {
+        let nodes = [plan.nodes.uki.clone(), plan.nodes.systemd.clone()];
+        let outcome = context.run(&plan.graph, &nodes).await?;
+        let states = NodeStates::of(&context.store);
+        let find = |node: &NodeId, name: &str| -> anyhow::Result<Digest> {
+            let found = match outcome.outputs.get(node) {
+                Some(outputs) => outputs.get(name).copied(),
+                None => states.load(node)?.and_then(|state| state.outputs.get(name).copied()),
+            };
+            found.with_context(|| format!("`{node}` left no {name}"))
+        };
+        let uki = context.store.blob(&find(&nodes[0], UKI)?)?;
+        let uki = fs_err::read(uki.context("the UKI was damaged; run the command again")?)?;
+        let boot_loader = boot_loader(&context.store, &find(&nodes[1], "image")?)?;
+        Ok(Self { uki, boot_loader })
     }
 }
 
@@ -53,12 +122,12 @@ impl ProgramSigner {
 
     /// The keys of this user; some for development are made if there are none.
     pub(crate) fn for_development(context: &Context) -> anyhow::Result<Self> {
-        let roles = super::roles(context)?;
-        let dir = super::key_folder(None)?;
+        let roles = desk::roles(context)?;
+        let dir = desk::key_folder(None)?;
         let signer = Self::new(&roles, &dir).context(
             "signing/roles.toml has no `[secure-boot]`, so there is nothing to sign with",
         )?;
-        let made = signer.create_missing(KeyMark::Development, super::now()?)?;
+        let made = signer.create_missing(KeyMark::Development, desk::now()?)?;
         if made > 0 {
             say(format_args!("made {made} keys of Secure Boot for development in {dir}"));
         }
@@ -138,20 +207,7 @@ impl ProgramSigner {
         plan: &ImagePlan,
         enrol: Enrol,
     ) -> anyhow::Result<SignedImage> {
-        let nodes = [plan.nodes.uki.clone(), plan.nodes.systemd.clone()];
-        let outcome = context.run(&plan.graph, &nodes).await?;
-        let states = NodeStates::of(&context.store);
-        let find = |node: &NodeId, name: &str| -> anyhow::Result<Digest> {
-            let found = match outcome.outputs.get(node) {
-                Some(outputs) => outputs.get(name).copied(),
-                None => states.load(node)?.and_then(|state| state.outputs.get(name).copied()),
-            };
-            found.with_context(|| format!("`{node}` left no {name}"))
-        };
-        let uki = context.store.blob(&find(&nodes[0], "slipway.efi")?)?;
-        let uki = fs_err::read(uki.context("the UKI was damaged; run the command again")?)?;
-        let loader = boot_loader(&context.store, &find(&nodes[1], "image")?)?;
-
+        let built = BuiltPrograms::of(context, plan).await?;
         let ring = self.ring();
         let enrolment = ring.enrolment()?.with_context(|| {
             format!("`{}` has no files for enrolment; the holder of PK and KEK makes them: cargo xtask key init", self.dir)
@@ -159,8 +215,8 @@ impl ProgramSigner {
         let key = ring.open(BootRole::Db, &mut passphrase)?;
         let put = |bytes: &[u8]| context.store.put_bytes(bytes);
         let programs = SignedPrograms {
-            uki: put(&sign_program(&uki, &key)?)?,
-            boot_loader: put(&sign_program(&loader, &key)?)?,
+            uki: put(&sign_program(&built.uki, &key)?)?,
+            boot_loader: put(&sign_program(&built.boot_loader, &key)?)?,
             enrolment: enrolment
                 .files()
                 .map(|(name, bytes)| Ok((name.to_owned(), put(bytes)?)))

@@ -3,20 +3,29 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use camino::Utf8Path;
-use slipway_build::{NodeId, NodeStates};
+use camino::{Utf8Path, Utf8PathBuf};
+use slipway_build::{Graph, Input, NodeId, NodeStates};
 use slipway_channels::{
     Artefact, Bill, Component, PackageEntry, ReleaseRecord, Source, TestRun, record_digest,
 };
 use slipway_image::Enrol;
-use slipway_packages_manifest::{Atom, DiskFormat, Version};
-use slipway_pipeline::package_node;
+use slipway_packages_manifest::{Atom, DiskFormat, Image, Version};
+use slipway_pipeline::{Additions, PayloadSystem, SignedPrograms, package_node};
 use slipway_portage::Package;
 use slipway_signing::KeyMark;
 use slipway_store::Digest;
 
-use super::ProgramSigner;
-use crate::{cli::Release, context::Context, report::say, verbs::test};
+use super::{
+    desk::Desk,
+    payloads::Payload,
+    programs::{self, ProgramSigner},
+};
+use crate::{
+    cli::Release,
+    context::{Context, ImagePlan},
+    report::say,
+    verbs::test,
+};
 
 /// The only architecture so far.
 pub(super) const ARCH: &str = "amd64";
@@ -25,84 +34,161 @@ pub(super) const ARCH: &str = "amd64";
 pub(super) struct Made {
     pub(super) record: ReleaseRecord,
     pub(super) blobs: Vec<(String, Digest)>,
-    /// What the key is good for that signed the programs, if they are signed.
-    pub(super) program_mark: Option<KeyMark>,
 }
 
-/// Builds the image, which trusts the root metadata `trusted`, tests it if asked, and writes down what came out.
-pub(super) async fn make(
+/// What a build of an image gives to a release.
+pub(super) struct Built {
+    plan: ImagePlan,
+    image: Image,
+    /// The digest of the raw disk, which is tested.
+    disk: Digest,
+    /// The files of the release, by name.
+    pub(super) files: Vec<(String, Digest)>,
+    /// The programs with their signatures, if they have some.
+    signed: Option<SignedPrograms>,
+    /// What the key is good for that signed them here.
+    pub(super) program_mark: Option<KeyMark>,
+    pub(super) usr_root_hash: String,
+    /// The key of the action that made the disk.
+    pub(super) inputs: String,
+}
+
+impl Built {
+    /// The name of the image.
+    pub(super) fn image_name(&self) -> &str {
+        self.image.name.as_str()
+    }
+
+    /// What a machine installs of it.
+    pub(super) fn payload_system(&self, version: Version) -> PayloadSystem {
+        let mut system = PayloadSystem::of_image(ARCH, version, &self.plan.nodes);
+        if let Some(signed) = &self.signed {
+            system.uki = Input::Digest(signed.uki);
+        }
+        system
+    }
+
+    /// All actions.
+    pub(super) fn graph(&self) -> &Graph {
+        &self.plan.graph
+    }
+
+    /// All packages that were resolved, of the image and of what builds it.
+    pub(super) fn packages(&self) -> impl Iterator<Item = &Package> {
+        self.plan.resolution.packages()
+    }
+}
+
+/// Whose signatures the programs of an image have.
+pub(super) enum Programs<'a> {
+    /// Nobody's.
+    Unsigned,
+    /// Those of this machine.
+    Signer(&'a ProgramSigner),
+    /// Those of a release.
+    Released(&'a ReleaseRecord, &'a Desk),
+}
+
+/// Builds an image, which trusts the root metadata `trusted`.
+pub(super) async fn build(
     context: &Context,
-    args: &Release,
+    name: &str,
     trusted: &Utf8Path,
-    previous: Option<Version>,
-    signer: Option<&ProgramSigner>,
-) -> anyhow::Result<Made> {
-    let image = context.project.image(&args.image)?;
+    programs: Programs<'_>,
+) -> anyhow::Result<Built> {
+    let image = context.project.image(name)?;
     let plan = context.image_trusting(&image, DiskFormat::Qcow2, trusted).await?;
-    let mut signed = Vec::new();
-    let (plan, program_mark) = match signer {
-        None => (plan, None),
-        Some(signer) => {
-            let image =
+    let (plan, signed, program_mark) = match programs {
+        Programs::Unsigned => (plan, None, None),
+        Programs::Signer(signer) => {
+            let signed =
                 signer.sign(context, &image, DiskFormat::Qcow2, &plan, Enrol::Manual).await?;
-            signed = image.artefacts();
-            (image.plan, Some(image.mark))
+            (signed.plan, Some(signed.programs), Some(signed.mark))
+        }
+        Programs::Released(record, desk) => {
+            match programs::released(context, desk, record, &plan).await? {
+                None => (plan, None, None),
+                Some(programs) => {
+                    let additions =
+                        Additions { trusted: plan.trusted.as_deref(), programs: Some(&programs) };
+                    let plan = context.image_with(&image, DiskFormat::Qcow2, additions).await?;
+                    (plan, Some(programs), None)
+                }
+            }
         }
     };
     let qcow2 = plan.nodes.format.clone().context("the plan has no qcow2 disk")?;
     let wanted = [qcow2.clone(), plan.nodes.disk.clone()];
     let outcome = context.run(&plan.graph, &wanted).await?;
     let states = NodeStates::of(&context.store);
-    let outputs = |node: &NodeId| -> anyhow::Result<BTreeMap<String, Digest>> {
-        if let Some(outputs) = outcome.outputs.get(node) {
-            return Ok(outputs.clone().into_iter().collect());
-        }
-        let state = states.load(node)?.with_context(|| format!("`{node}` was not built"))?;
-        Ok(state.outputs.into_iter().collect())
-    };
     let find = |node: &NodeId, name: &str| -> anyhow::Result<Digest> {
-        let found = outputs(node)?.get(name).copied();
+        let found = match outcome.outputs.get(node) {
+            Some(outputs) => outputs.get(name).copied(),
+            None => {
+                let state =
+                    states.load(node)?.with_context(|| format!("`{node}` was not built"))?;
+                state.outputs.get(name).copied()
+            }
+        };
         found.with_context(|| format!("`{node}` left no {name}"))
     };
-    let disk = find(&plan.nodes.disk, "disk.raw")?;
-    let mut blobs: Vec<(String, Digest)> = [
+    let files = [
         (&qcow2, "disk.qcow2"),
         (&plan.nodes.usr, "usr.erofs"),
         (&plan.nodes.usr, "usr.verity"),
         (&plan.nodes.uki, "slipway.efi"),
-    ]
-    .into_iter()
-    .map(|(node, name)| Ok((name.to_owned(), find(node, name)?)))
-    .collect::<anyhow::Result<_>>()?;
+    ];
+    let mut files: Vec<(String, Digest)> = files
+        .into_iter()
+        .map(|(node, name)| Ok((name.to_owned(), find(node, name)?)))
+        .collect::<anyhow::Result<_>>()?;
     // Signed programs take the place of what was built.
-    blobs.retain(|(name, _)| !signed.iter().any(|(other, _)| other == name));
-    blobs.extend(signed);
-    let bytes = |digest: &Digest| -> anyhow::Result<camino::Utf8PathBuf> {
-        context.store.blob(digest)?.context("an output was damaged; run the command again")
-    };
+    let own = signed.as_ref().map(programs::artefacts).unwrap_or_default();
+    files.retain(|(name, _)| !own.iter().any(|(other, _)| other == name));
+    files.extend(own);
+    let disk = find(&plan.nodes.disk, "disk.raw")?;
+    let roothash = fs_err::read_to_string(blob(context, &find(&plan.nodes.usr, "roothash")?)?)?;
+    let inputs = states.load(&plan.nodes.disk)?.context("the disk has no state")?.key;
+    Ok(Built {
+        plan,
+        image,
+        disk,
+        files,
+        signed,
+        program_mark,
+        usr_root_hash: roothash.trim().to_owned(),
+        inputs: inputs.to_string(),
+    })
+}
+
+/// The file of an output.
+pub(super) fn blob(context: &Context, digest: &Digest) -> anyhow::Result<Utf8PathBuf> {
+    context.store.blob(digest)?.context("an output was damaged; run the command again")
+}
+
+/// Tests what was built if asked, and writes down what came out.
+pub(super) async fn make(
+    context: &Context,
+    args: &Release,
+    built: &Built,
+    payloads: Vec<Payload>,
+    previous: Option<Version>,
+) -> anyhow::Result<Made> {
+    let mut blobs = built.files.clone();
     let mut artefacts = BTreeMap::new();
     for (name, digest) in &blobs {
-        let length = fs_err::metadata(bytes(digest)?)?.len();
+        let length = fs_err::metadata(blob(context, digest)?)?.len();
         artefacts.insert(name.clone(), Artefact { sha256: record_digest(*digest), length });
     }
-    let roothash = fs_err::read_to_string(bytes(&find(&plan.nodes.usr, "roothash")?)?)?;
-    let inputs = states.load(&plan.nodes.disk)?.context("the disk has no state")?.key;
-    let roots = image.packages.iter().map(Atom::as_str);
-    let roots: Vec<_> = roots.filter_map(|atom| plan.resolution.requested(atom)).collect();
-    let installed = plan.resolution.installed(roots);
-    let packages: Vec<&Package> =
-        installed.iter().filter_map(|cpv| plan.resolution.get(cpv)).collect();
-    let bill = Bill {
-        image: image.name.to_string(),
-        version: context.project.release().version.to_string(),
-        arch: ARCH.to_owned(),
-        inputs: inputs.to_string(),
-        sdk: context.sdk().await?.id,
-        components: packages
-            .iter()
-            .map(|package| component(package, &states))
-            .collect::<Result<_, _>>()?,
-    };
+    let mut entries = Vec::new();
+    for Payload { entry, digest, length } in payloads {
+        let artefact = Artefact { sha256: record_digest(digest), length };
+        artefacts.insert(entry.artefact.clone(), artefact);
+        blobs.push((entry.artefact.clone(), digest));
+        entries.push(entry);
+    }
+    let packages = installed(built);
+    let bill = bill(context, built, &packages).await?;
     let provenance = bill.to_provenance(&artefacts)?;
     for (name, bytes) in
         [("sbom.cdx.json", bill.to_cyclonedx()?), ("provenance.intoto.json", provenance)]
@@ -114,24 +200,47 @@ pub(super) async fn make(
     }
     let mut tests = BTreeMap::new();
     if args.test && !args.dry_run {
-        say(format_args!("testing {}", image.name));
-        test::boot_of(image.name.as_str(), Some(&bytes(&disk)?))?;
-        tests.insert("boot".to_owned(), TestRun { disk: record_digest(disk) });
+        say(format_args!("testing {}", built.image.name));
+        test::boot_of(built.image.name.as_str(), Some(&blob(context, &built.disk)?))?;
+        tests.insert("boot".to_owned(), TestRun { disk: record_digest(built.disk) });
     }
     let record = ReleaseRecord {
         schema: ReleaseRecord::SCHEMA,
-        version: context.project.release().version.to_string(),
-        arch: ARCH.to_owned(),
-        image: image.name.to_string(),
-        inputs: inputs.to_string(),
-        usr_root_hash: roothash.trim().to_owned(),
+        version: bill.version,
+        arch: bill.arch,
+        image: bill.image,
+        inputs: bill.inputs,
+        usr_root_hash: built.usr_root_hash.clone(),
         artefacts,
-        payloads: Vec::new(),
+        payloads: entries,
         packages: packages.iter().map(|package| entry(package)).collect(),
         tests,
         previous: previous.map(|version| version.to_string()),
     };
-    Ok(Made { record, blobs, program_mark })
+    Ok(Made { record, blobs })
+}
+
+/// The packages of the image.
+fn installed(built: &Built) -> Vec<&Package> {
+    let resolution = &built.plan.resolution;
+    let roots = built.image.packages.iter().map(Atom::as_str);
+    let roots: Vec<_> = roots.filter_map(|atom| resolution.requested(atom)).collect();
+    resolution.installed(roots).iter().filter_map(|cpv| resolution.get(cpv)).collect()
+}
+
+async fn bill(context: &Context, built: &Built, packages: &[&Package]) -> anyhow::Result<Bill> {
+    let states = NodeStates::of(&context.store);
+    Ok(Bill {
+        image: built.image.name.to_string(),
+        version: context.project.release().version.to_string(),
+        arch: ARCH.to_owned(),
+        inputs: built.inputs.clone(),
+        sdk: context.sdk().await?.id,
+        components: packages
+            .iter()
+            .map(|package| component(package, &states))
+            .collect::<Result<_, _>>()?,
+    })
 }
 
 fn entry(package: &Package) -> PackageEntry {

@@ -32,7 +32,8 @@ pub(crate) async fn run(global: Global, args: &Reproducible) -> anyhow::Result<(
         }
     };
     let jobs = Some(first.jobs() + 1);
-    let again = Context::at(second, Global { engine: Some(engine), jobs, ..global })?;
+    let again =
+        Context::at(second, Global { engine: Some(engine), jobs, binhost: None, ..global })?;
 
     let (graph, wanted) = build(&first, args).await?;
     report::say(format_args!("once more, in {}", again.cache));
