@@ -65,7 +65,7 @@ pub fn outcome(host: &Host, pending: Option<&Pending>, ukis: &[Uki]) -> Outcome 
 }
 
 /// Takes note of what the last reboot came to.
-pub fn remember(memory: &mut Memory, outcome: &Outcome) {
+pub(crate) fn remember(memory: &mut Memory, outcome: &Outcome) {
     match outcome {
         Outcome::Nothing | Outcome::Waiting(_) => return,
         Outcome::Updated { from } => memory.report_previous = Some(from.clone()),

@@ -95,7 +95,7 @@ impl Bus {
         "new_version",
         "new_size"
     ))]
-    fn get_status(&self) -> Old {
+    fn get_status(&self) -> (i64, f64, String, String, i64) {
         old(&self.report())
     }
 

@@ -25,7 +25,7 @@ pub struct Text {
 }
 
 /// The folder of drop-ins below `/usr/lib`, `/run` and `/etc`.
-pub const DROP_INS: &str = "slipway/update.d";
+pub(crate) const DROP_INS: &str = "slipway/update.d";
 
 /// All files of the configuration, from weak to strong.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

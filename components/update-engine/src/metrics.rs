@@ -58,7 +58,7 @@ fn escape(label: &str) -> String {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write(folder: &Path, report: &Report) -> io::Result<()> {
+pub(crate) fn write(folder: &Path, report: &Report) -> io::Result<()> {
     let aside = folder.join("metrics.new");
     fs::write(&aside, text(report))?;
     fs::rename(aside, folder.join("metrics.prom"))

@@ -146,27 +146,27 @@ impl Speaker<'_> {
 }
 
 /// The start of a download.
-pub fn download_started() -> Event {
+pub(crate) fn download_started() -> Event {
     Event::new(EventType::UpdateDownloadStarted, EventResult::Success)
 }
 
 /// The end of one that was verified.
-pub fn download_finished() -> Event {
+pub(crate) fn download_finished() -> Event {
     Event::new(EventType::UpdateDownloadFinished, EventResult::Success)
 }
 
 /// An update that waits for its reboot.
-pub fn installed() -> Event {
+pub(crate) fn installed() -> Event {
     Event::new(EventType::UpdateComplete, EventResult::Success)
 }
 
 /// A failure.
-pub fn failed(code: u32) -> Event {
+pub(crate) fn failed(code: u32) -> Event {
     Event::failure(ErrorCode::new(code))
 }
 
 /// An update that the machine's owner or the channel's signers do not want yet.
-pub fn deferred(code: u32) -> Event {
+pub(crate) fn deferred(code: u32) -> Event {
     let event = Event::new(EventType::UpdateComplete, EventResult::UpdateDeferred);
     Event { error_code: Some(ErrorCode::new(code)), ..event }
 }

@@ -335,7 +335,7 @@ impl Agent {
             distrusted = 0;
             install.write(&chunk)?;
             let done = applier.position();
-            if done % FRAMES_PER_FLUSH == 0 {
+            if done.is_multiple_of(FRAMES_PER_FLUSH) {
                 install.flush()?;
                 self.memory.download = Some(memory::Download { head: id, frames: done });
                 self.save()?;

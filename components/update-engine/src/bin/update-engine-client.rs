@@ -105,10 +105,10 @@ async fn run(arguments: &Arguments) -> zbus::Result<u8> {
     let manager = ManagerProxy::builder(&connection).destination(NAME)?.path(PATH)?.build().await?;
     let command = match &arguments.verb {
         Verb::Status => {
-            print(&status(&manager.describe().await?, arguments.json)?);
+            print(&status(&manager.describe().await?, arguments)?);
             return Ok(0);
         }
-        Verb::Watch => return watch(&manager, arguments.json).await,
+        Verb::Watch => return watch(&manager, arguments).await,
         Verb::Check | Verb::Update { dry_run: true, .. } => Command::Check,
         Verb::Update { from, .. } => {
             let folder = from.as_ref().map(std::path::absolute).transpose();
@@ -132,19 +132,19 @@ async fn run(arguments: &Arguments) -> zbus::Result<u8> {
     })
 }
 
-async fn watch(manager: &ManagerProxy<'_>, json: bool) -> zbus::Result<u8> {
+async fn watch(manager: &ManagerProxy<'_>, arguments: &Arguments) -> zbus::Result<u8> {
     use futures::StreamExt as _;
     let mut changes = manager.receive_status_update().await?;
-    print(&status(&manager.describe().await?, json)?);
+    print(&status(&manager.describe().await?, arguments)?);
     while changes.next().await.is_some() {
-        print(&status(&manager.describe().await?, json)?);
+        print(&status(&manager.describe().await?, arguments)?);
     }
     Ok(UNREACHABLE)
 }
 
 /// The ancestors' lines, and behind them what they did not have.
-fn status(json: &str, as_json: bool) -> zbus::Result<String> {
-    if as_json {
+fn status(json: &str, arguments: &Arguments) -> zbus::Result<String> {
+    if arguments.json {
         return Ok(json.to_owned());
     }
     let report: Report = parse(json)?;

@@ -76,6 +76,8 @@ async fn daemon(arguments: &Arguments) -> Result<ExitCode, AgentError> {
     let agent = Agent::open(config, host, folders, Box::new(hardware))?;
     let mut reports = agent.reports();
     let (handle, life) = serve(agent, now);
+    // In a task of its own: it blocks while it writes, and people who ask are answered meanwhile.
+    let mut life = tokio::spawn(life);
     let bus = match arguments.session {
         true => zbus::connection::Builder::session(),
         false => zbus::connection::Builder::system(),
@@ -95,7 +97,7 @@ async fn daemon(arguments: &Arguments) -> Result<ExitCode, AgentError> {
         }
     };
     tokio::select! {
-        () = life => {}
+        _ = &mut life => {}
         () = log => {}
         result = bus => if let Err(error) = result {
             // Without the bus nobody can ask, so the unit is started again.
@@ -123,7 +125,7 @@ async fn health(arguments: &Arguments, no_reboot: bool) -> Result<ExitCode, Agen
     let config = Config::of(&Sources::read(&arguments.root)?)?;
     let memory = MemoryFile::new(&arguments.state).load()?;
     let verdict = check_health(&config, &memory, &arguments.root).await;
-    let findings = match verdict {
+    let findings: Vec<String> = match verdict {
         Ok(Verdict::Good) => return Ok(ExitCode::SUCCESS),
         Ok(Verdict::Bad(findings)) => findings.into_iter().map(|finding| finding.0).collect(),
         Err(error) => vec![error.to_string()],

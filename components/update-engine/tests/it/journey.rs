@@ -39,6 +39,27 @@ async fn three_versions_by_full_and_by_delta() {
 }
 
 #[tokio::test]
+async fn twenty_updates_leave_nothing_behind() {
+    let mut world = World::new().await;
+    let mut before = world.old.version.clone();
+    for minor in 1..=20 {
+        let mut new = Images::new(&format!("4.{minor}.0"));
+        new.usr.truncate(64 << 10);
+        new.uki.truncate(20_000);
+        world.publisher.release(&new, &[]).await;
+        world.server.offer(Some(&new.version));
+        world.machine.update().await.unwrap();
+        world.machine.reboot_into(&new);
+        let mut expected = [before, new.version.clone()].map(|v| format!("slipway-{v}.efi"));
+        expected.sort();
+        assert_eq!(world.machine.ukis(), expected);
+        before = new.version;
+    }
+    let report = world.machine.agent().unwrap().report();
+    assert_eq!((report.counters.installed, report.counters.failures), (20, 0));
+}
+
+#[tokio::test]
 async fn a_version_that_does_not_come_up_is_left_and_not_taken_again() {
     let mut world = World::new().await;
     world.offer("4.1.0").await;

@@ -65,7 +65,8 @@ pub(crate) struct Images {
 impl Images {
     /// Images of which most is the same in all versions.
     pub(crate) fn new(version: &str) -> Self {
-        let seed = u64::from(Digest::of_bytes(version.as_bytes()).as_bytes()[0]);
+        let digest = Digest::of_bytes(version.as_bytes());
+        let seed = digest.as_bytes()[..7].iter().fold(0, |seed, byte| seed << 8 | u64::from(*byte));
         let mut usr = noise(1, 5 << 20);
         usr[8192..8192 + 4096].copy_from_slice(&noise(seed + 1000, 4096));
         let mut uki = noise(2, 300_000);

@@ -60,7 +60,8 @@ async fn a_server_that_is_down_is_an_error_and_no_state_for_ever() {
 async fn a_mirror_takes_over() {
     let mut world = world().await;
     let mirror = Server::new(&world.publisher.folder).await;
-    world.machine.settings += &format!("mirrors = [\"{}repository/\"]\n", mirror.url);
+    let settings = &world.machine.settings;
+    world.machine.settings = format!("{settings}mirrors = [\"{}repository/\"]\n", mirror.url);
     // The first one lies about one byte of the second frame.
     world.server.faults(Faults { flip: Some((4 << 20) + 20_000), ..Faults::default() });
     world.machine.update().await.unwrap();
