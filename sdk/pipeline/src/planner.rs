@@ -205,14 +205,7 @@ impl Planner<'_> {
         let initrd = self.project.image(initrd.as_str())?;
         let release = self.project.release();
         let identity = os_release(release, &image.name);
-        let mut files = vec![("usr/lib/os-release".to_owned(), identity.clone())];
-        files.extend(
-            repart_on_device(&layout)
-                .into_iter()
-                .map(|(name, text)| (format!("usr/lib/repart.d/{name}"), text)),
-        );
-
-        files.extend(trusted.map(|text| (TRUSTED_ROOT.to_owned(), text.to_owned())));
+        let files = image_files(&layout, &identity, trusted);
 
         let name = image.name.as_str();
         let root = self.compose(Kind::Root, name, image, Product::Usr, files)?;
@@ -429,6 +422,15 @@ fn filter_arguments(filter: &PathFilter) -> impl Iterator<Item = String> {
     let exclude = filter.exclude.iter().map(|glob| format!("exclude {glob}"));
     let include = filter.include.iter().map(|glob| format!("include {glob}"));
     exclude.chain(include).collect::<Vec<_>>().into_iter()
+}
+
+/// What an image has beside the files of its packages.
+fn image_files(layout: &Layout, os_release: &str, trusted: Option<&str>) -> Vec<(String, String)> {
+    let mut files = vec![("usr/lib/os-release".to_owned(), os_release.to_owned())];
+    let partitions = repart_on_device(layout).into_iter();
+    files.extend(partitions.map(|(name, text)| (format!("usr/lib/repart.d/{name}"), text)));
+    files.extend(trusted.map(|text| (TRUSTED_ROOT.to_owned(), text.to_owned())));
+    files
 }
 
 /// What makes a tree an initrd, and the users and groups that device rules name.
