@@ -268,3 +268,151 @@ pub(super) fn same(one: &str, other: &str) -> bool {
         _ => one == other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{checks::Wants, policy::Trigger, store::Arch};
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_000_000 + seconds).unwrap()
+    }
+
+    fn ask(version: &str) -> Ask {
+        Ask {
+            app: "app".parse().unwrap(),
+            group: "group".parse().unwrap(),
+            machine: "machine".parse().unwrap(),
+            track: "stable".to_owned(),
+            version: version.to_owned(),
+            arch: Arch::Amd64,
+            oem: String::new(),
+            oem_version: String::new(),
+            aleph_version: String::new(),
+            alias: String::new(),
+            ip: String::new(),
+            boot_id: String::new(),
+            install_source: String::new(),
+            trigger: Trigger::Timer,
+            events: Vec::new(),
+            wants: Wants::Update,
+        }
+    }
+
+    fn event(kind: u32, result: u32) -> Happened {
+        Happened { kind, result, error_code: None, previous_version: None }
+    }
+
+    /// A machine of version 1.0.0 that was granted 2.0.0 for 100 seconds.
+    fn granted() -> Slot {
+        let mut slot = Slot::new(&ask("1.0.0"), at(0));
+        slot.describe(&ask("1.0.0"), at(0));
+        slot.grant("2.0.0", 100, at(0));
+        slot
+    }
+
+    fn ended(slot: &Slot) -> Vec<Ended> {
+        slot.closed.iter().filter_map(|lease| lease.end.map(|(_, how)| how)).collect()
+    }
+
+    /// Every event from every status: where the drawing has no arrow, nothing moves.
+    #[test]
+    fn events_move_a_machine_as_the_drawing_says() {
+        let steps = [
+            (13, 1, Status::Downloading),
+            (14, 1, Status::Downloaded),
+            (3, 1, Status::Installed),
+            (800, 1, Status::Installed),
+        ];
+        for (kind, result, expected) in steps {
+            let mut slot = granted();
+            slot.happen(&event(kind, result), 100, at(1));
+            assert_eq!(slot.instance.status, expected);
+            let mut free = Slot::new(&ask("1.0.0"), at(0));
+            free.happen(&event(kind, result), 100, at(1));
+            assert_eq!(
+                free.instance.status,
+                Status::Undefined,
+                "without a grant nothing is in progress"
+            );
+        }
+        for (kind, result) in [(3, 9), (2, 1), (54, 1), (14, 0)] {
+            let mut slot = granted();
+            slot.happen(&event(kind, result), 100, at(1));
+            assert_eq!(slot.instance.status, Status::Granted, "{kind}/{result}");
+        }
+    }
+
+    #[test]
+    fn a_failure_ends_a_grant() {
+        let mut slot = granted();
+        slot.happen(&Happened { error_code: Some(18), ..event(3, 0) }, 100, at(1));
+        assert_eq!((slot.instance.status, slot.instance.error_code), (Status::Error, Some(18)));
+        assert_eq!(ended(&slot), [Ended::Failed]);
+        // Without a grant an error is noted, and no more.
+        slot.happen(&Happened { error_code: Some(34), ..event(3, 0) }, 100, at(2));
+        assert_eq!(slot.instance.error_code, Some(18));
+        assert_eq!(slot.events.last().unwrap().error_code, Some(34));
+        assert_eq!(slot.rolled_back(), None);
+    }
+
+    #[test]
+    fn a_rollback_is_known_even_after_the_grant() {
+        let mut slot = granted();
+        slot.settle(at(100));
+        assert_eq!(ended(&slot), [Ended::Missing]);
+        slot.happen(&Happened { error_code: Some(44), ..event(3, 0) }, 100, at(101));
+        assert_eq!(slot.rolled_back(), Some("2.0.0"));
+    }
+
+    #[test]
+    fn the_version_that_runs_is_better_evidence_than_an_event() {
+        let mut slot = granted();
+        slot.describe(&ask("2.0.0"), at(500));
+        slot.settle(at(500));
+        assert_eq!(slot.instance.status, Status::Complete);
+        assert_eq!(ended(&slot), [Ended::Complete]);
+    }
+
+    #[test]
+    fn the_empty_event_of_every_check_is_none() {
+        let mut slot = granted();
+        let events = slot.events.len();
+        for previous in [None, Some(String::new())] {
+            slot.happen(&Happened { previous_version: previous, ..event(3, 2) }, 100, at(1));
+        }
+        assert_eq!(slot.events.len(), events);
+    }
+
+    #[test]
+    fn progress_gives_more_time_and_asking_again_does_not() {
+        let mut slot = granted();
+        slot.renew(100, at(50));
+        assert_eq!(slot.open.as_ref().unwrap().expires_at, at(100));
+        slot.happen(&event(13, 1), 100, at(50));
+        assert_eq!(slot.open.as_ref().unwrap().expires_at, at(150));
+        slot.happen(&event(3, 1), 100, at(60));
+        slot.renew(100, at(120));
+        assert_eq!(slot.open.as_ref().unwrap().expires_at, at(220));
+    }
+
+    #[test]
+    fn one_grant_takes_the_place_of_another() {
+        let mut slot = granted();
+        slot.grant("3.0.0", 100, at(1));
+        assert_eq!(ended(&slot), [Ended::Replaced]);
+        assert_eq!(slot.open.as_ref().unwrap().version, "3.0.0");
+        slot.hold(at(2));
+        assert_eq!(slot.instance.status, Status::Granted, "what is under way does not wait");
+    }
+
+    #[test]
+    fn waiting_is_noted_once() {
+        let mut slot = Slot::new(&ask("1.0.0"), at(0));
+        slot.hold(at(1));
+        slot.hold(at(2));
+        assert_eq!(slot.events.len(), 1);
+        slot.release(at(3));
+        assert_eq!(slot.instance.status, Status::Undefined);
+    }
+}

@@ -64,7 +64,8 @@ async fn update(
     let request = match Request::parse(&body) {
         Ok(request) => request,
         Err(error) => {
-            return (StatusCode::BAD_REQUEST, format!("{}\n", crate::chain(&error))).into_response();
+            return (StatusCode::BAD_REQUEST, format!("{}\n", crate::chain(&error)))
+                .into_response();
         }
     };
     let catalog = match app.store.catalog().await {

@@ -10,6 +10,8 @@
 mod decide;
 mod graph;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod window;
 
 pub use decide::{
