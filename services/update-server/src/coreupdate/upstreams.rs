@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn an_upstream_is_an_address() {
         let check = |url: &str, expected: Option<&str>| {
-            assert_eq!(address(url).ok().as_deref(), expected, "{url}")
+            assert_eq!(address(url).ok().as_deref(), expected, "{url}");
         };
         check("https://updates.example", Some("https://updates.example"));
         check("http://h:8000/base/", Some("http://h:8000/base"));
