@@ -165,7 +165,6 @@ async fn serve(mut config: Config, _: ArgMatches) -> anyhow::Result<()> {
     server.abort();
     tasks.abort_all();
     while tasks.join_next().await.is_some() {}
-    drop(server.await);
     // The engine ends what it has begun once nobody can ask it any more.
     drop(tokio::time::timeout(deadline, writing).await);
     store.close().await;
@@ -214,7 +213,7 @@ async fn import_often(app: App) {
                 "imported releases"
             ),
             Err(error) => {
-                tracing::error!(error = %chain(&error), "cannot import releases; what was imported stays")
+                tracing::error!(error = %chain(&error), "cannot import releases; what was imported stays");
             }
         }
     }

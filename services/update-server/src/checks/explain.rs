@@ -81,10 +81,10 @@ pub async fn explain(
     let own = slot.open.as_ref().is_some_and(|lease| lease.expires_at > now);
     let counters = next.as_ref().map(|next| counts.counters(next, own)).unwrap_or_default();
     let decision = policy::decide(&asking, state, graph, &counters, now);
-    let mut words = decision.reason.to_string();
-    if let Some(turn) = decision.turn {
-        words.push_str(&format!("; its turn may come at {turn}"));
-    }
+    let words = match decision.turn {
+        Some(turn) => format!("{}; its turn may come at {turn}", decision.reason),
+        None => decision.reason.to_string(),
+    };
     Ok(Some(Explanation {
         machine: id.clone(),
         version: slot.instance.version.clone(),

@@ -46,9 +46,9 @@ pub fn router(app: App) -> Router {
 /// The address that a request comes from.
 pub fn client_address(app: &App, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
     if app.config.addresses == Addresses::Forwarded {
-        let entries =
+        let mut entries =
             headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-        let last = entries.last().and_then(|value| value.rsplit(',').next());
+        let last = entries.next_back().and_then(|value| value.rsplit(',').next());
         if let Some(address) = last.and_then(|text| text.trim().parse().ok()) {
             return address;
         }
@@ -63,13 +63,12 @@ async fn every(
 ) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
     let address = peer.map(|peer| client_address(&app, peer, request.headers()));
-    if let Some(address) = address.filter(|address| !address.is_loopback()) {
-        if !limiter.admits(address, app.clock.now()) {
-            app.metrics.limited();
-            let text = "too many requests from this address; ask again in a minute\n";
-            return (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "60")], text)
-                .into_response();
-        }
+    let counted = address.filter(|address| !address.is_loopback());
+    if counted.is_some_and(|address| !limiter.admits(address, app.clock.now())) {
+        app.metrics.limited();
+        let text = "too many requests from this address; ask again in a minute\n";
+        return (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "60")], text)
+            .into_response();
     }
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = next.run(request).await;

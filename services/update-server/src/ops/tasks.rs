@@ -28,7 +28,7 @@ pub async fn sweep_often(app: App, stops: mpsc::UnboundedSender<StopNotice>) {
         match sweep(&app.store, app.clock.now()).await {
             Ok(notices) => notices.into_iter().for_each(|notice| drop(stops.send(notice))),
             Err(error) => {
-                tracing::warn!(error = %crate::chain(&error), "cannot sweep; the next time does it")
+                tracing::warn!(error = %crate::chain(&error), "cannot sweep; the next time does it");
             }
         }
     }
@@ -55,7 +55,7 @@ pub async fn forget_old(app: App) {
             Ok(0) => {}
             Ok(rows) => tracing::info!(rows, "forgot what is old"),
             Err(error) => {
-                tracing::warn!(error = %crate::chain(&error), "cannot forget what is old")
+                tracing::warn!(error = %crate::chain(&error), "cannot forget what is old");
             }
         }
     }

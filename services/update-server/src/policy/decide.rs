@@ -297,10 +297,10 @@ fn waiting(
     let policy = group.policy;
     let asked = machine.trigger == Trigger::Person;
     let past_limits = asked && policy.on_demand != OnDemand::Nothing;
-    if !(asked && policy.on_demand == OnDemand::LimitsAndWindows) {
-        if let Err(next) = open_at(&policy.windows, now) {
-            return Some((Reason::Window, next));
-        }
+    let past_windows = asked && policy.on_demand == OnDemand::LimitsAndWindows;
+    match open_at(&policy.windows, now) {
+        Err(next) if !past_windows => return Some((Reason::Window, next)),
+        _ => {}
     }
     if past_limits {
         return None;
@@ -317,15 +317,13 @@ fn waiting(
 }
 
 fn limits(policy: &Policy, counters: &Counters) -> Option<(Reason, Option<Timestamp>)> {
-    if let Some(period) = policy.per_period {
-        if counters.granted_in_period >= period.count.into() {
-            let length =
-                SignedDuration::from_secs(i64::try_from(period.seconds).unwrap_or(i64::MAX));
-            let turn = counters.oldest_in_period.and_then(|oldest| oldest.checked_add(length).ok());
-            let reason =
-                Reason::Period { granted: counters.granted_in_period, count: period.count };
-            return Some((reason, turn));
-        }
+    if let Some(period) = policy.per_period
+        && counters.granted_in_period >= period.count.into()
+    {
+        let length = SignedDuration::from_secs(i64::try_from(period.seconds).unwrap_or(i64::MAX));
+        let turn = counters.oldest_in_period.and_then(|oldest| oldest.checked_add(length).ok());
+        let reason = Reason::Period { granted: counters.granted_in_period, count: period.count };
+        return Some((reason, turn));
     }
     let count = policy.at_once?;
     let full = counters.in_progress >= count.into();

@@ -132,7 +132,7 @@ pub(crate) async fn leases_of(
 }
 
 /// The counters of a group; what its policy does not ask for is not counted.
-pub(crate) async fn group_counts<'c>(
+pub(crate) async fn group_counts(
     tx: &mut Tx,
     group: &Group,
     now: Timestamp,

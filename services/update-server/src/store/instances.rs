@@ -95,7 +95,7 @@ impl Condition {
             let number = condition.texts.len();
             let like = |column: &str| format!("LOWER({column}) LIKE ${number} ESCAPE '!'");
             let any = ["machine_id", "alias", "given_alias", "ip"].map(like).join(" OR ");
-            condition.text.push_str(&format!(" AND ({any})"));
+            condition.text.extend([" AND (", &any, ")"]);
         }
         condition
     }
@@ -103,7 +103,8 @@ impl Condition {
     fn and(&mut self, comparison: &str, value: Option<Value>) {
         if let Some(value) = value {
             self.texts.push(value);
-            self.text.push_str(&format!(" AND {comparison} ${}", self.texts.len()));
+            let number = self.texts.len().to_string();
+            self.text.extend([" AND ", comparison, " $", &number]);
         }
     }
 
