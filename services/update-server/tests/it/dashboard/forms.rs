@@ -314,7 +314,7 @@ async fn no_form_makes_the_server_fall_over() {
         for body in &bodies {
             let answer = world.post(&action, format!("form_token={token}&{body}")).await;
             let status = answer.status;
-            assert!(!status.is_server_error(), "{action} {:.60}: {status}\n{}", body, answer.body);
+            assert!(!status.is_server_error(), "{action} {body:.60}: {status}\n{}", answer.body);
             if !status.is_redirection() {
                 answer.says("<!DOCTYPE html>");
             }

@@ -1,7 +1,7 @@
 //! A browser that does what it is told: WebDriver's protocol as far as these tests need it.
 
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{BufRead, BufReader},
     path::Path,
     process::{Child, Stdio},
 };
@@ -14,7 +14,7 @@ pub(crate) struct Browser {
     driver: Child,
     client: reqwest::Client,
     session: String,
-    _profile: tempfile::TempDir,
+    profile: tempfile::TempDir,
 }
 
 /// What the page looks like to a person with these settings.
@@ -61,13 +61,9 @@ impl Browser {
         std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
         let profile = tempfile::tempdir().unwrap();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let mut browser = Self {
-            driver,
-            client,
-            session: format!("http://127.0.0.1:{port}/session"),
-            _profile: profile,
-        };
-        let made = browser.call("", &capabilities(browser._profile.path())).await;
+        let mut browser =
+            Self { driver, client, session: format!("http://127.0.0.1:{port}/session"), profile };
+        let made = browser.call("", &capabilities(browser.profile.path())).await;
         let id = made["sessionId"].as_str().unwrap().to_owned();
         browser.session = format!("{}/{id}", browser.session);
         Some(browser)
