@@ -229,7 +229,7 @@ mod tests {
     fn odd_frames_are_named_with_their_line() {
         for (text, expected) in [
             ("1h 5", "Line 1: Write a duration"),
-            ("\n1h: 101", "Line 2: The share"),
+            ("1h: 1\n\n1h: 101", "Line 3: The share"),
             ("0s: 1", "Line 1: A frame"),
             ("soon: 1", "Line 1: `soon` is no duration"),
         ] {
