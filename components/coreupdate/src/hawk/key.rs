@@ -1,6 +1,6 @@
 //! The key of a MAC.
 
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, KeyInit};
 use sha2::Sha256;
 
 /// The key that MACs are made with: a user's token. Never shown by `Debug`.
@@ -27,6 +27,8 @@ impl std::fmt::Debug for HawkKey {
 
 #[cfg(test)]
 mod tests {
+    use hmac::Mac;
+
     use super::*;
 
     /// RFC 4231, test case 2.
