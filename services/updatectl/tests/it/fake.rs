@@ -9,11 +9,11 @@ const FLAT_OUT: &str = "--min-sleep 0 --max-sleep 0 --step-sleep 0 --version 0.9
 async fn hosts_update_and_the_server_knows_it() {
     let world = World::furnished().await;
     let line =
-        format!("instance fake {BERLIN} {FLAT_OUT} --clients-per-app 10 --errorrate 0 --checks 40");
+        format!("instance fake {BERLIN} {FLAT_OUT} --clients-per-app 10 --errorrate 0 --checks 400");
     let report = world.json(&line).await;
     assert_eq!(
         (&report["checks"], &report["updated"], &report["granted"], &report["lost"]),
-        (&40.into(), &10.into(), &10.into(), &0.into())
+        (&400.into(), &10.into(), &10.into(), &0.into())
     );
     assert!(
         report["checks_per_second"].as_f64() > Some(0.0)

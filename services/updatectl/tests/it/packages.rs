@@ -34,7 +34,7 @@ async fn a_package_is_described_by_its_file() {
     world
         .bad(&line.replace("--meta meta", "--meta notes"), 1, "`notes` is not what it should be")
         .await;
-    world.bad(&line.replace("--file", "--file nothing --url x --file"), 2, "--file").await;
+    world.bad(&format!("{line} --url x"), 2, "cannot be used multiple times").await;
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ async fn packages_that_cannot_be() {
     bad("2.0.0", &[("url", "https://h.example/")], (400, "names no file")).await;
     bad("2.0.0", &[("sha256Sum", "abc")], (400, "SHA-256 in base64")).await;
     bad("2.0.0", &[("sha1Sum", "abc")], (400, "SHA-1 in base64")).await;
-    world.bad("update.app.package.insert", &[APP, "2.0.0"], "", None, (400, "`size`")).await;
+    world.bad("update.app.package.insert", &[APP, "2.0.0"], "", None, (400, "`url`")).await;
 }
 
 #[tokio::test]
