@@ -16,7 +16,7 @@ use crate::{
     ids::{AppId, GroupId, MachineId},
     policy::{self, Answer, Counters, Decision, Granted, Graph, GroupState, Machine, Reason},
     store::{
-        ActivityClass, Catalog, CatalogGroup, Group, Instance, NewActivity, Severity, Store,
+        ActivityClass, Catalog, CatalogGroup, Group, Instance, Kind, NewActivity, Severity, Store,
         StoreError, Tx,
         checks::{self, GroupCounts, Tally},
         locked,
@@ -88,6 +88,14 @@ impl Work {
             let Ok(group) = locked(tx, store, &key.0, &key.1).await else { continue };
             let counts = checks::group_counts(tx, &group, now).await?;
             groups.insert(key, (group, counts));
+        }
+        if store.kind() == Kind::Postgres && !groups.is_empty() {
+            // What another server wrote while this one waited for the locks is seen only now.
+            for (app, machines) in &machines {
+                for instance in checks::instances_of(tx, app, machines).await? {
+                    known.insert((instance.app.clone(), instance.machine.clone()), instance);
+                }
+            }
         }
         let mut slots = BTreeMap::new();
         for (app, machines) in &machines {
