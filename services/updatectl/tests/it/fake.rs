@@ -8,8 +8,9 @@ const FLAT_OUT: &str = "--min-sleep 0 --max-sleep 0 --step-sleep 0 --version 0.9
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hosts_update_and_the_server_knows_it() {
     let world = World::furnished().await;
-    let line =
-        format!("instance fake {BERLIN} {FLAT_OUT} --clients-per-app 10 --errorrate 0 --checks 400");
+    let line = format!(
+        "instance fake {BERLIN} {FLAT_OUT} --clients-per-app 10 --errorrate 0 --checks 400"
+    );
     let report = world.json(&line).await;
     assert_eq!(
         (&report["checks"], &report["updated"], &report["granted"], &report["lost"]),

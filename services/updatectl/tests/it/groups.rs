@@ -21,7 +21,8 @@ async fn a_group_is_paused_and_given_updates_again() {
         names,
         ["Label", "App", "Channel", "Id", "Updates Paused", "Percent", "Rollout Active"]
     );
-    let expected = |paused: &'static str| vec!["Berlin", APP, "stable", "berlin", paused, "100", "false"];
+    let expected =
+        |paused: &'static str| vec!["Berlin", APP, "stable", "berlin", paused, "100", "false"];
     assert_eq!(row(&world, &format!("group list --app-id {APP}")).await, expected("false"));
     assert_eq!(row(&world, &format!("group pause {BERLIN}")).await, expected("true"));
     assert_eq!(row(&world, &format!("group unpause {BERLIN}")).await, expected("false"));
