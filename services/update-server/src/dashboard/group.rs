@@ -150,7 +150,7 @@ pub(super) async fn page(
         ),
         group: heading(known, &goal),
         numbers: numbers(&versions, &statuses, &goal),
-        rollout: rollout(&group, &versions, &goal, now),
+        rollout: rollout(known, &versions, &goal, now),
         versions: version_shares(&versions, &goal),
         statuses: status_shares(&statuses),
         version_chart: version_chart(&app, &row.id, &group.id, now).await?,
@@ -229,10 +229,18 @@ fn on_target(versions: &[VersionCount], goal: &str) -> u64 {
     versions.iter().filter(|count| count.version == goal).map(|count| count.count).sum()
 }
 
-fn rollout(group: &Group, versions: &[VersionCount], goal: &str, now: Timestamp) -> RolloutView {
+fn rollout(
+    known: &CatalogGroup,
+    versions: &[VersionCount],
+    goal: &str,
+    now: Timestamp,
+) -> RolloutView {
+    let group = &known.group;
     let plan = &group.policy.rollout;
+    // The frames begin anew whenever the channel moves.
+    let begun = plan.since.map(|since| since.max(known.changed_at()));
     let elapsed =
-        plan.since.map(|since| u64::try_from(now.as_second() - since.as_second()).unwrap_or(0));
+        begun.map(|begun| u64::try_from(now.as_second() - begun.as_second()).unwrap_or(0));
     let (share, change) = match elapsed {
         Some(elapsed) => percent_at(&plan.frames, elapsed),
         None => (group.policy.percent, None),

@@ -235,7 +235,7 @@ impl World {
             created_at: at(0),
             changed_at: at(0),
         };
-        self.app.store.create_channel(&by(), &channel).await.unwrap();
+        self.app.store.create_channel(&By::system(at(-86_400)), &channel).await.unwrap();
     }
 
     async fn groups(&self, id: &AppId) {
