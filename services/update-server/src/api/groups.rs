@@ -1,0 +1,134 @@
+//! Methods about groups.
+
+use axum::{Json, http::StatusCode};
+use jiff::SignedDuration;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    call::{Body, Caller, Names},
+    failure::Failure,
+};
+use crate::{
+    ids::{AppId, ChannelId, GroupId},
+    policy::Policy,
+    store::{Group, Paged, Role},
+};
+
+/// A group as it is sent. What is left out of a change stays as it is.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Raw {
+    id: Option<GroupId>,
+    label: Option<String>,
+    description: Option<String>,
+    track: Option<String>,
+    channel: Option<ChannelId>,
+    policy: Option<Policy>,
+}
+
+pub(super) async fn list(
+    caller: Caller,
+    Names(app): Names<String>,
+) -> Result<Json<Paged<Group>>, Failure> {
+    let app = caller.application(&app, Role::Viewer).await?;
+    let items = caller.app.store.groups(&app.id).await?;
+    Ok(Json(Paged { total: items.len() as u64, items }))
+}
+
+pub(super) async fn create(
+    caller: Caller,
+    Names(app): Names<String>,
+    Body(raw): Body<Raw>,
+) -> Result<Json<Group>, Failure> {
+    let app = caller.application(&app, Role::Operator).await?;
+    let id = match raw.id.clone() {
+        Some(id) => id,
+        None => crate::ids::new_uuid().parse()?,
+    };
+    let group = filled(Group::new(app.id, id.clone(), id.as_str()), raw);
+    caller.app.store.create_group(&caller.by(), &group).await?;
+    read(&caller, &group.app, &group.id).await
+}
+
+pub(super) async fn show(
+    caller: Caller,
+    Names((app, group)): Names<(String, GroupId)>,
+) -> Result<Json<Group>, Failure> {
+    let app = caller.application(&app, Role::Viewer).await?;
+    read(&caller, &app.id, &group).await
+}
+
+pub(super) async fn update(
+    caller: Caller,
+    Names((app, group)): Names<(String, GroupId)>,
+    Body(raw): Body<Raw>,
+) -> Result<Json<Group>, Failure> {
+    let app = caller.application(&app, Role::Operator).await?;
+    let Json(before) = read(&caller, &app.id, &group).await?;
+    if raw.id.as_ref().is_some_and(|id| *id != before.id) {
+        return Err(Failure::invalid("the id of a group does not change"));
+    }
+    caller.app.store.update_group(&caller.by(), &filled(before, raw)).await?;
+    read(&caller, &app.id, &group).await
+}
+
+pub(super) async fn remove(
+    caller: Caller,
+    Names((app, group)): Names<(String, GroupId)>,
+) -> Result<StatusCode, Failure> {
+    let app = caller.application(&app, Role::Operator).await?;
+    caller.app.store.delete_group(&caller.by(), &app.id, &group).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn pause(
+    caller: Caller,
+    Names((app, group)): Names<(String, GroupId)>,
+) -> Result<Json<Group>, Failure> {
+    let app = caller.application(&app, Role::Operator).await?;
+    let by = caller.by();
+    let change = |policy: &mut Policy| policy.updates_enabled = false;
+    Ok(Json(caller.app.store.change_policy(&by, &app.id, &group, change).await?))
+}
+
+pub(super) async fn resume(
+    caller: Caller,
+    Names((app, group)): Names<(String, GroupId)>,
+) -> Result<Json<Group>, Failure> {
+    let app = caller.application(&app, Role::Operator).await?;
+    let by = caller.by();
+    let change = |policy: &mut Policy| policy.updates_enabled = true;
+    Ok(Json(caller.app.store.change_policy(&by, &app.id, &group, change).await?))
+}
+
+/// Machines of the last day, and errors of the last week.
+pub(super) async fn counts(
+    caller: Caller,
+    Names((app, group)): Names<(String, GroupId)>,
+) -> Result<Json<Value>, Failure> {
+    let app = caller.application(&app, Role::Viewer).await?;
+    let Json(group) = read(&caller, &app.id, &group).await?;
+    let now = caller.app.clock.now();
+    let before = |hours| now.checked_sub(SignedDuration::from_hours(hours)).unwrap_or_default();
+    let store = &caller.app.store;
+    Ok(Json(json!({
+        "versions": store.version_counts(&app.id, Some(&group.id), before(24)).await?,
+        "statuses": store.status_counts(&app.id, Some(&group.id), before(24)).await?,
+        "errors": store.error_counts(&app.id, Some(&group.id), before(24 * 7)).await?,
+    })))
+}
+
+async fn read(caller: &Caller, app: &AppId, group: &GroupId) -> Result<Json<Group>, Failure> {
+    let found = caller.app.store.group(app, group).await?;
+    found.map(Json).ok_or_else(|| Failure::not_found("group", group))
+}
+
+fn filled(mut group: Group, raw: Raw) -> Group {
+    group.label = raw.label.unwrap_or(group.label);
+    group.description = raw.description.unwrap_or(group.description);
+    group.track = raw.track.unwrap_or(group.track);
+    group.channel = raw.channel.or(group.channel);
+    group.policy = raw.policy.unwrap_or(group.policy);
+    group
+}

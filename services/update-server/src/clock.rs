@@ -1,0 +1,60 @@
+//! The clock, as a value: the program hands in the system's, tests one that they turn.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use jiff::Timestamp;
+
+/// Says what time it is.
+#[derive(Clone)]
+pub struct Clock(Inner);
+
+#[derive(Clone)]
+enum Inner {
+    System(fn() -> Timestamp),
+    Turned(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// A clock that asks a function, such as [`Timestamp::now`].
+    pub fn new(now: fn() -> Timestamp) -> Self {
+        Self(Inner::System(now))
+    }
+
+    /// A clock that stands still until [`Self::turn`] is called.
+    pub fn still(at: Timestamp) -> Self {
+        Self(Inner::Turned(Arc::new(AtomicI64::new(at.as_millisecond()))))
+    }
+
+    /// Moves a clock that stands still, forward or backward, by seconds. Does nothing to the system's.
+    pub fn turn(&self, seconds: i64) {
+        if let Inner::Turned(at) = &self.0 {
+            at.fetch_add(seconds * 1000, Ordering::SeqCst);
+        }
+    }
+
+    /// The time, in whole milliseconds.
+    pub fn now(&self) -> Timestamp {
+        let millis = match &self.0 {
+            Inner::System(now) => now().as_millisecond(),
+            Inner::Turned(at) => at.load(Ordering::SeqCst),
+        };
+        time(millis)
+    }
+}
+
+/// A time from milliseconds since 1970; what is out of range becomes 1970.
+pub(crate) fn time(millis: i64) -> Timestamp {
+    Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Clock({})", self.now())
+    }
+}

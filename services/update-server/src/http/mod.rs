@@ -1,0 +1,97 @@
+//! All routes together, and what holds for each request: its address, a limit per address, a log line.
+
+mod limit;
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::{
+    Router,
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderMap, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use tower_http::services::ServeDir;
+
+pub use limit::Limiter;
+
+use crate::{app::App, config::Addresses};
+
+/// The whole server as one service.
+pub fn router(app: App) -> Router {
+    let mut router = Router::new()
+        .merge(crate::endpoint::router())
+        .merge(crate::coreupdate::router())
+        .merge(crate::nebraska::router())
+        .merge(crate::api::router())
+        .merge(crate::ops::router())
+        .merge(crate::dashboard::router());
+    // Both are read-only, know ranges, and never leave their folder.
+    if let Some(folder) = &app.config.releases {
+        router = router.nest_service(
+            "/repository",
+            ServeDir::new(folder).append_index_html_on_directories(false),
+        );
+    }
+    if let Some(folder) = &app.config.packages {
+        router = router.nest_service(
+            "/packages",
+            ServeDir::new(folder).append_index_html_on_directories(false),
+        );
+    }
+    let limiter = Limiter::new(app.config.rate_limit);
+    router.layer(middleware::from_fn_with_state((app.clone(), limiter), every)).with_state(app)
+}
+
+/// The address that a request comes from.
+pub fn client_address(app: &App, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
+    if app.config.addresses == Addresses::Forwarded {
+        let mut entries =
+            headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+        let last = entries.next_back().and_then(|value| value.rsplit(',').next());
+        if let Some(address) = last.and_then(|text| text.trim().parse().ok()) {
+            return address;
+        }
+    }
+    peer.ip()
+}
+
+async fn every(
+    State((app, limiter)): State<(App, Limiter)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
+    let address = peer.map(|peer| client_address(&app, peer, request.headers()));
+    let counted = address.filter(|address| !address.is_loopback());
+    if counted.is_some_and(|address| !limiter.admits(address, app.clock.now())) {
+        app.metrics.limited();
+        let text = "too many requests from this address; ask again in a minute\n";
+        return (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "60")], text)
+            .into_response();
+    }
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut response = next.run(request).await;
+    app.metrics.answered(response.status());
+    tracing::debug!(%method, path, status = response.status().as_u16(), address = ?address, "answered");
+    response
+        .headers_mut()
+        .entry(header::X_CONTENT_TYPE_OPTIONS)
+        .or_insert(axum::http::HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Whether a request was sent by no page at all, or by one of this server. Browsers say where a request comes from.
+pub fn same_site(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text("sec-fetch-site") {
+        return matches!(site, "same-origin" | "none");
+    }
+    match (text("origin"), text("host")) {
+        (None, _) => true,
+        (Some(origin), Some(host)) => {
+            origin.split_once("://").is_some_and(|(_, from)| from == host)
+        }
+        (Some(_), None) => false,
+    }
+}
