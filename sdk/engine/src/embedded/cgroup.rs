@@ -13,6 +13,10 @@ use crate::{Failure, Limits};
 const ROOT: &str = "/sys/fs/cgroup";
 const PARENT: &str = "slipway";
 
+/// The files that say how much of the processors a group gets, what one process outside has, and the most that can be said, in
+/// version 1 and 2.
+const WEIGHTS: [(&str, u64, u64); 2] = [("cpu.shares", 1024, 262_144), ("cpu.weight", 100, 10_000)];
+
 /// The groups of one run, in every hierarchy that is mounted.
 #[derive(Debug)]
 pub(super) struct Cgroups {
@@ -30,6 +34,7 @@ impl Cgroups {
     /// Makes the groups, and returns the path that libcontainer is to be told. `None`: it has to do without them.
     pub(super) fn prepare(&self, limits: Limits) -> Result<Option<Utf8PathBuf>, Failure> {
         let Some(message) = self.obstacle() else {
+            self.weigh();
             return Ok(Some(Utf8Path::new("/").join(PARENT).join(&self.id)));
         };
         let asked = match limits {
@@ -55,6 +60,20 @@ impl Cgroups {
         self.groups()
             .find_map(|group| fs::create_dir_all(group).err())
             .map(|error| error.to_string())
+    }
+
+    /// Gives all containers together the weight of as many processes as there are cores. By default the kernel gives them that of
+    /// one, and a build next to a compiler starves.
+    fn weigh(&self) {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
+        for parent in self.hierarchies.iter().map(|path| path.join(PARENT)) {
+            for (file, one, most) in WEIGHTS {
+                let file = parent.join(file);
+                if file.exists() {
+                    let _a_smaller_share = fs::write(file, (one * cores).min(most).to_string());
+                }
+            }
+        }
     }
 
     /// Whether the kernel has killed a process for its memory limit.
