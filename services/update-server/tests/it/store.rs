@@ -1,0 +1,164 @@
+//! What is kept, in both databases.
+
+use slipway_update_server::{
+    policy::Policy,
+    store::{
+        Arch, Channel, Floor, Group, InstanceFilter, InstanceSort, NewToken, Package, Page, Role,
+        Scope, SortOrder, Span, Store, StoreError,
+    },
+};
+
+use crate::world::{Host, NEW, OLD, World, app, channel, group, on_both, package};
+
+fn conflict<T: std::fmt::Debug>(done: Result<T, StoreError>, expected: &str) {
+    let error = done.unwrap_err();
+    assert!(error.to_string().contains(expected), "{error}");
+}
+
+async fn machines(world: &World, count: usize) {
+    for number in 0..count {
+        Host {
+            oem: if number % 2 == 0 { "qemu" } else { "ami" }.to_owned(),
+            ..Host::new(format!("host-{number:02}"))
+        }
+        .ask(world)
+        .await;
+    }
+}
+
+on_both! {
+    async fn what_contradicts_itself_is_refused(world) {
+        world.fleet(Policy::default()).await;
+        let (store, by) = (world.store(), world.by());
+        conflict(store.create_package(&by, &package(NEW)).await, "there is a package `4001.2.0` already");
+        conflict(store.create_package(&by, &Package { id: "x".parse().unwrap(), version: "new".to_owned(), ..package(NEW) }).await, "is no version");
+        conflict(store.create_package(&by, &Package { sha256: "ABC".to_owned(), ..package("5.0.0") }).await, "hexadecimal");
+        conflict(store.create_package(&by, &Package { sha1: "abc".to_owned(), ..package("5.0.0") }).await, "base64");
+        conflict(store.delete_package(&by, &package(NEW).id).await, "is in use");
+        conflict(store.delete_channel(&by, &channel()).await, "is in use");
+        conflict(store.blacklist_package(&by, &channel(), &package(NEW).id).await, "points to");
+        store.create_package(&by, &package(OLD)).await.unwrap();
+        let floor = Floor { channel: channel(), package: package(OLD).id, reason: String::new() };
+        store.set_floor(&by, &floor).await.unwrap();
+        conflict(store.blacklist_package(&by, &channel(), &package(OLD).id).await, "is a floor");
+        conflict(store.delete_package(&by, &package(OLD).id).await, "is in use");
+        store.remove_floor(&by, &channel(), &package(OLD).id).await.unwrap();
+        store.blacklist_package(&by, &channel(), &package(OLD).id).await.unwrap();
+        conflict(store.set_floor(&by, &floor).await, "is blacklisted");
+        let row = store.channel(&channel()).await.unwrap().unwrap();
+        conflict(store.update_channel(&by, &Channel { package: Some(package(OLD).id), ..row.clone() }).await, "is blacklisted");
+        let arm = Package { id: "arm".parse().unwrap(), arch: Arch::Arm64, ..package(NEW) };
+        store.create_package(&by, &arm).await.unwrap();
+        conflict(store.update_channel(&by, &Channel { package: Some(arm.id), ..row }).await, "another architecture");
+        let mut group = world.group().await;
+        group.policy.percent = 101.0;
+        conflict(store.update_group(&by, &group).await, "policy");
+        conflict(store.delete_group(&by, &app(), &"none".parse().unwrap()).await, "there is no group `none`");
+    }
+
+    async fn every_change_is_in_the_audit_log(world) {
+        world.fleet(Policy::default()).await;
+        world.change(|policy| policy.percent = 5.0).await;
+        world.store().delete_app(&world.by(), &app()).await.unwrap();
+        let log = world.store().audit_log(None, Page::first(10)).await.unwrap();
+        let actions: Vec<&str> = log.items.iter().rev().map(|entry| entry.action.as_str()).collect();
+        assert_eq!(actions, ["app.create", "package.create", "channel.create", "group.create", "group.update", "app.delete"]);
+        assert_eq!(log.items[1].detail["policy"]["percent"], 5.0);
+        assert_eq!((log.items[0].who.as_str(), log.total), ("system", 6));
+        assert!(world.store().apps().await.unwrap().is_empty());
+    }
+
+    async fn machines_are_found_sorted_and_counted(world) {
+        world.fleet(Policy { percent: 0.0, ..Policy::default() }).await;
+        machines(&world, 12).await;
+        let store = world.store();
+        let find = async |filter: InstanceFilter| {
+            let page = Page { skip: 0, limit: 3 };
+            let found = store.instances(&filter, InstanceSort::Machine, SortOrder::Ascending, page).await.unwrap();
+            (found.total, found.items.iter().map(|instance| instance.machine.to_string()).collect::<Vec<_>>())
+        };
+        let all = InstanceFilter::default();
+        assert_eq!(find(all.clone()).await, (12, vec!["host-00".into(), "host-01".into(), "host-02".into()]));
+        let oem = InstanceFilter { oem: Some("ami".to_owned()), ..all.clone() };
+        assert_eq!(find(oem).await.0, 6);
+        let search = InstanceFilter { search: Some("HOST-1".to_owned()), ..all.clone() };
+        assert_eq!(find(search).await, (2, vec!["host-10".into(), "host-11".into()]));
+        let percent = InstanceFilter { search: Some("%".to_owned()), ..all.clone() };
+        assert_eq!(find(percent).await.0, 0);
+        let quote = InstanceFilter { search: Some("' OR 1=1 --".to_owned()), ..all };
+        assert_eq!(find(quote).await.0, 0);
+        store.set_alias(&world.by(), &"host-03".parse().unwrap(), "door").await.unwrap();
+        Host::new("host-03").ask(&world).await;
+        assert_eq!(world.instance("host-03").await.name(), "door");
+        let versions = store.version_counts(&app(), Some(&group()), jiff::Timestamp::UNIX_EPOCH).await.unwrap();
+        assert_eq!((versions[0].version.as_str(), versions[0].count), (OLD, 12));
+        let span = Span { from: world.clock.now(), until: jiff::Timestamp::MAX, step: 60 };
+        let checks = store.checks_over_time(&app(), &group(), span).await.unwrap();
+        assert_eq!((checks.len(), checks[0].count), (1, 13));
+        let hours = Span { step: 86_400, from: jiff::Timestamp::UNIX_EPOCH, ..span };
+        assert_eq!(store.checks_over_time(&app(), &group(), hours).await.unwrap()[0].count, 13);
+    }
+
+    async fn what_is_old_is_forgotten(world) {
+        world.fleet(Policy::default()).await;
+        Host::new("old").ask(&world).await;
+        world.clock.turn(3600);
+        Host::new("new").ask(&world).await;
+        let now = world.clock.now();
+        assert!(world.store().forget(now, now).await.unwrap() > 0);
+        let left = world.store().count_instances(&InstanceFilter::default()).await.unwrap();
+        assert_eq!(left, 1);
+    }
+
+    async fn users_tokens_and_roles(world) {
+        let (store, by) = (world.store(), world.by());
+        let name = "ann".parse().unwrap();
+        assert!(!store.has_users().await.unwrap());
+        let key = store.create_user(&by, &name, Role::Viewer).await.unwrap();
+        assert_eq!(store.hawk_key(&name).await.unwrap(), Some(key.clone()));
+        assert_ne!(store.renew_hawk_key(&by, &name).await.unwrap(), key);
+        conflict(store.create_user(&by, &name, Role::Viewer).await, "already");
+        let end = by.at + jiff::SignedDuration::from_secs(60);
+        let new = NewToken { user: name.clone(), label: "ci".to_owned(), scopes: vec![Scope::Write], expires_at: Some(end) };
+        let (token, secret) = store.create_token(&by, &new).await.unwrap();
+        let ann = store.authenticate(&secret, by.at).await.unwrap().unwrap();
+        // A token of a scope allows no more than its user may.
+        assert!(ann.may(Role::Viewer, None) && !ann.may(Role::Operator, None));
+        store.set_role(&by, &name, Some(&app()), Some(Role::Admin)).await.unwrap();
+        let ann = store.authenticate(&secret, by.at).await.unwrap().unwrap();
+        assert!(ann.may(Role::Operator, Some(&app())) && !ann.may(Role::Operator, None));
+        // And no more than its scope, whoever its user is.
+        assert!(!ann.may(Role::Admin, Some(&app())));
+        assert_eq!(store.authenticate(&secret, end).await.unwrap(), None);
+        assert_eq!(store.authenticate("slipway_0", by.at).await.unwrap(), None);
+        store.delete_token(&by, &token.id).await.unwrap();
+        assert_eq!(store.authenticate(&secret, by.at).await.unwrap(), None);
+        let log = format!("{:?}", store.audit_log(None, Page::first(50)).await.unwrap());
+        assert!(!log.contains(&secret) && !log.contains(&key));
+    }
+
+    async fn a_database_is_opened_again_as_it_was(world) {
+        world.fleet(Policy::default()).await;
+        let again = Store::open(&world.database, 2).await.unwrap();
+        let group: Group = again.group(&app(), &group()).await.unwrap().unwrap();
+        assert_eq!(group, world.group().await);
+    }
+}
+
+#[tokio::test]
+async fn a_url_of_no_database_is_refused_and_not_shown() {
+    let error = Store::open("mysql://root:secret@host/x", 2).await.unwrap_err();
+    assert!(!slipway_update_server::chain(&error).contains("secret"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_a_database() {
+    let world = World::with(&[]).await;
+    world.fleet(Policy::default()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = camino::Utf8Path::from_path(folder.path()).unwrap().join("copy.sqlite");
+    world.store().backup(&path).await.unwrap();
+    let copy = Store::open(&format!("sqlite:{path}"), 2).await.unwrap();
+    assert_eq!(copy.groups(&app()).await.unwrap(), [world.group().await]);
+    conflict(world.store().backup(&path).await, "cannot write the backup");
+}
