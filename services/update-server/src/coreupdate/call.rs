@@ -158,6 +158,10 @@ fn read_body<B: DeserializeOwned + Default>(parts: &Parts, bytes: &Bytes) -> Res
             "the body must be `application/json`",
         ));
     }
+    // A list would be read as the fields in order.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Failure::bad("the body must be a JSON object"));
+    }
     serde_json::from_slice(bytes)
         .map_err(|error| Failure::bad(format!("the body cannot be read: {error}")))
 }
