@@ -51,8 +51,13 @@ pub(crate) enum CreateBulk {
 
 #[derive(Debug, Args)]
 pub(crate) struct CreateOne {
-    #[command(flatten)]
-    named: Named,
+    // Not a flattened struct: what is optional as a whole may hold none.
+    /// Identifier of the application
+    #[arg(long, value_name = "ID")]
+    app_id: String,
+    /// Version of the package
+    #[arg(long)]
+    version: String,
     /// Where hosts get the payload
     #[arg(long)]
     url: String,
@@ -170,9 +175,36 @@ impl CreateOne {
         if !settings.json {
             streams.json(&described)?;
         }
-        let names = [self.named.app.app_id.as_str(), self.named.version.as_str()];
+        let names = [self.app_id.as_str(), self.version.as_str()];
         let package: Wire =
             client.call("update.app.package.insert", &names, &[], Some(&described)).await?;
         streams.show(settings, &package, Table::new(&COLUMNS).with(row(&package)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(subcommand)]
+        package: Package,
+    }
+
+    #[test]
+    fn one_is_described_or_many() {
+        let parse = |line: &str| Line::try_parse_from(line.split_whitespace()).unwrap().package;
+        let one = parse("x create --app-id e9 --version 1.2.3 --url https://h/f --file f");
+        assert!(matches!(one, Package::Create(Create { bulk: None, one: Some(_) })), "{one:?}");
+        let many = parse("x create bulk --dir d");
+        assert!(matches!(many, Package::Create(Create { bulk: Some(_), one: None })), "{many:?}");
+        let upload = parse("x upload --file f");
+        assert!(
+            matches!(upload, Package::Upload(Upload { bulk: None, file: Some(_) })),
+            "{upload:?}"
+        );
     }
 }
