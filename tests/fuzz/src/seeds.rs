@@ -1,7 +1,7 @@
 //! Good inputs, from which damaged ones are made.
 
 use serde_json::{Value, json};
-use slipway_channels::{Artefact, ReleaseRecord, TestRun};
+use slipway_channels::{Artefact, ReleaseRecord, TestRun, record_digest};
 use slipway_store::{
     Digest,
     archive::{Member, MemberKind, Writer},
@@ -156,7 +156,7 @@ pub(crate) fn tuf() -> Vec<Vec<u8>> {
 
 /// A release record.
 pub(crate) fn record() -> Vec<Vec<u8>> {
-    let disk = Digest::of_bytes(b"disk");
+    let disk = record_digest(Digest::of_bytes(b"disk"));
     let record = ReleaseRecord {
         schema: ReleaseRecord::SCHEMA,
         version: "4.1.0".to_owned(),
@@ -168,6 +168,7 @@ pub(crate) fn record() -> Vec<Vec<u8>> {
         packages: Vec::new(),
         tests: [("boot".to_owned(), TestRun { disk })].into(),
         previous: Some("4.0.0".to_owned()),
+        payloads: Vec::new(),
     };
     vec![record.to_bytes().unwrap().to_vec()]
 }
