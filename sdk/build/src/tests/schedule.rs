@@ -84,14 +84,14 @@ async fn no_slots_are_one() {
 #[tokio::test(start_paused = true)]
 async fn memory_limits() {
     let world = World::new();
-    let script = "a:; 2s 600M\nb:; 2s 600M\nc:; 2s 300M";
+    let script = "a:; 2s 600M\nb:; 2s 600M\nc:; 3s 300M";
     assert_snapshot!(world.run_with(script, "a b c", RunOptions { slots: 8, ..options() }).await, @"
         plan: 0 fresh, 3 stale, 0 unknown, about 40s
         0s start a: never built
         0s start c: never built
         2s built a
         2s start b: never built
-        2s built c
+        3s built c
         4s built b
         4s Succeeded: 3 built, 0 cached, 0 cut off, 0 failed, 0 skipped
         ");
