@@ -42,7 +42,9 @@ slipway-cargo_triple() {
 	esac
 }
 
-# The processors that the target's CFLAGS ask for.
+# @FUNCTION: _slipway-cargo_cpu
+# @INTERNAL
+# @DESCRIPTION: prints rustc's flag for the processors that the target's CFLAGS ask for
 _slipway-cargo_cpu() {
 	[[ " ${CFLAGS} " =~ \ -march=([^ ]+)\  ]] && echo "-Ctarget-cpu=${BASH_REMATCH[1]}"
 }
@@ -111,7 +113,10 @@ slipway-cargo_src_unpack() {
 	EOF
 }
 
-# What of a lock file says what is built: name, version and digest of each package.
+# @FUNCTION: _slipway-cargo_locked
+# @USAGE: <lock file>
+# @INTERNAL
+# @DESCRIPTION: prints what of a lock file says what is built: name, version and digest of each package
 _slipway-cargo_locked() {
 	awk '/^\[\[package/ { name = version = "" } /^name/ { name = $3 } /^version/ { version = $3 }
 		/^checksum/ { print name, version, $3 }' "$1" | sort
