@@ -135,9 +135,9 @@ async fn offers_that_are_no_good() {
         let new = Images::new(version);
         world.publisher.release(&new, &[]).await;
     }
-    world.publisher.policy(&["4.1.0"], &["4.1.1"]).await;
     let revoked = Images::new("4.1.1");
     world.publisher.release(&revoked, &[]).await;
+    world.publisher.policy(&["4.1.0"], &["4.1.1"]).await;
     for (version, expected, code) in [
         ("4.3.0", "which the signed metadata of `alpha` does not have for amd64", 34),
         ("5.0.0", "which the signed metadata of `alpha` does not have for amd64", 34),
