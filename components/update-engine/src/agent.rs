@@ -223,8 +223,13 @@ impl Agent {
     pub fn reset(&mut self) -> Result<(), AgentError> {
         if self.status.stage() == Stage::NeedReboot {
             let mut esp = self.hardware.esp().map_err(AgentError::Hardware)?;
-            boot::take_back(&mut *esp, self.host.running.version)?;
-            self.memory.pending = None;
+            let running = self.host.running.version;
+            boot::take_back(&mut *esp, running)?;
+            let trial = boot::is_on_trial(running, &boot::ukis(&mut *esp)?);
+            // Whoever stays on trial after all may still fail it.
+            self.memory.pending = self.memory.pending.take().filter(|_| trial).map(|left| {
+                Pending { version: left.from, from: left.version, boot_id: left.boot_id }
+            });
             self.status.step(Status::Idle)?;
         } else {
             // An error or a block is no state that anything must leave by a step.

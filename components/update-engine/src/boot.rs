@@ -30,7 +30,9 @@ pub enum Outcome {
     Nothing,
     /// It has not come yet.
     Waiting(Version),
-    /// The new version runs.
+    /// The new version runs, and may still turn out not to be good.
+    Trial,
+    /// The new version runs, and was found good.
     Updated {
         /// The version before.
         from: String,
@@ -54,10 +56,14 @@ pub fn ukis(esp: &mut dyn Esp) -> Result<Vec<Uki>, BootError> {
 pub fn outcome(host: &Host, pending: Option<&Pending>, ukis: &[Uki]) -> Outcome {
     let Some(pending) = pending else { return Outcome::Nothing };
     let Ok(version) = pending.version.parse::<Version>() else { return Outcome::Nothing };
+    let uki = ukis.iter().find(|uki| uki.version == version);
     if version == host.running.version {
-        return Outcome::Updated { from: pending.from.clone() };
+        return match uki.is_some_and(|uki| uki.tries.is_some()) {
+            true => Outcome::Trial,
+            false => Outcome::Updated { from: pending.from.clone() },
+        };
     }
-    match ukis.iter().find(|uki| uki.version == version) {
+    match uki {
         None => Outcome::Cut(version),
         Some(uki) if uki.is_bad() => Outcome::RolledBack(version),
         Some(_) => Outcome::Waiting(version),
@@ -67,7 +73,7 @@ pub fn outcome(host: &Host, pending: Option<&Pending>, ukis: &[Uki]) -> Outcome 
 /// Takes note of what the last reboot came to.
 pub(crate) fn remember(memory: &mut Memory, outcome: &Outcome) {
     match outcome {
-        Outcome::Nothing | Outcome::Waiting(_) => return,
+        Outcome::Nothing | Outcome::Waiting(_) | Outcome::Trial => return,
         Outcome::Updated { from } => memory.report_previous = Some(from.clone()),
         Outcome::RolledBack(version) => {
             memory.failed.insert(version.to_string(), "it did not come up".to_owned());
@@ -100,21 +106,21 @@ pub fn roll_back(esp: &mut dyn Esp, running: Version) -> Result<Version, BootErr
     if to.tries.is_some() {
         return Err(BootError::NotGood(to.version));
     }
-    let bad = Uki::bad(from.version);
-    esp.rename(&from.to_string(), &bad.to_string()).map_err(BootError::Esp)?;
+    esp.rename(&from.to_string(), &from.without_tries().to_string()).map_err(BootError::Esp)?;
     esp.sync_names().map_err(BootError::Esp)?;
     Ok(to.version)
 }
 
-/// Takes back what waits for a reboot: a new version loses its UKI, a version that was left becomes the choice again.
+/// Takes back what waits for a reboot: a new version loses its UKI, a version that was left becomes the choice again. One that was
+/// left before it was found good gets one more try.
 ///
 /// # Errors
 /// When the ESP cannot be written.
 pub fn take_back(esp: &mut dyn Esp, running: Version) -> Result<(), BootError> {
     for uki in ukis(esp)? {
         if uki.version == running && uki.is_bad() {
-            let good = Uki { tries: None, ..uki };
-            esp.rename(&uki.to_string(), &good.to_string()).map_err(BootError::Esp)?;
+            let again = uki.with_a_try().to_string();
+            esp.rename(&uki.to_string(), &again).map_err(BootError::Esp)?;
         } else if uki.version != running && uki.tries.is_some() {
             esp.remove(&uki.to_string()).map_err(BootError::Esp)?;
         }
@@ -167,7 +173,9 @@ mod tests {
         };
         let new: Version = "4.1.0".parse().unwrap();
         let updated = Outcome::Updated { from: "4.0.0".to_owned() };
-        check("4.1.0", &["slipway-4.1.0+2-1.efi", "slipway-4.0.0.efi"], updated);
+        check("4.1.0", &["slipway-4.1.0.efi", "slipway-4.0.0.efi"], updated);
+        check("4.1.0", &["slipway-4.1.0+2-1.efi", "slipway-4.0.0.efi"], Outcome::Trial);
+        check("4.1.0", &["slipway-4.1.0+0-3.efi", "slipway-4.0.0.efi"], Outcome::Trial);
         check("4.0.0", &["slipway-4.1.0+3.efi", "slipway-4.0.0.efi"], Outcome::Waiting(new));
         check("4.0.0", &["slipway-4.1.0+0-3.efi", "slipway-4.0.0.efi"], Outcome::RolledBack(new));
         check("4.0.0", &["slipway-4.0.0.efi"], Outcome::Cut(new));
@@ -182,8 +190,11 @@ mod tests {
             boot_id: String::new(),
         };
         let mut memory = Memory { pending: Some(pending), ..Memory::default() };
-        remember(&mut memory, &Outcome::Waiting("4.1.0".parse().unwrap()));
-        assert!(memory.pending.is_some());
+        for later in [Outcome::Waiting("4.1.0".parse().unwrap()), Outcome::Trial] {
+            let before = memory.clone();
+            remember(&mut memory, &later);
+            assert_eq!(memory, before);
+        }
         remember(&mut memory, &Outcome::RolledBack("4.1.0".parse().unwrap()));
         assert!(memory.pending.is_none() && memory.report_rollback);
         assert!(memory.failed.contains_key("4.1.0"));
@@ -227,15 +238,26 @@ mod tests {
     #[test]
     fn what_waits_is_taken_back() {
         #[track_caller]
-        fn check(running: &str, names: &[&str]) {
+        fn check(running: &str, names: &[&str], expected: &str) {
             let (_folder, mut esp) = esp(names);
             take_back(&mut esp, running.parse().unwrap()).unwrap();
             let files = esp.list().unwrap();
             let choice = boot_choice(files.iter().map(|(name, _)| name.as_str())).unwrap();
-            assert_eq!(choice, Uki { version: running.parse().unwrap(), tries: None });
+            assert_eq!(choice.to_string(), expected);
         }
-        check("4.0.0", &["slipway-4.1.0+3.efi", "slipway-4.0.0.efi"]);
-        check("4.1.0", &["slipway-4.1.0+0.efi", "slipway-4.0.0.efi"]);
+        let old = "slipway-4.0.0.efi";
+        check("4.0.0", &["slipway-4.1.0+3.efi", old], old);
+        check("4.1.0", &["slipway-4.1.0+0.efi", old], "slipway-4.1.0.efi");
+        check("4.1.0", &["slipway-4.1.0+0-2.efi", old], "slipway-4.1.0+1-2.efi");
+    }
+
+    #[test]
+    fn a_trial_that_was_left_and_taken_back_is_still_one() {
+        let (_folder, mut esp) = esp(&["slipway-4.1.0+2-1.efi", "slipway-4.0.0.efi"]);
+        let running = "4.1.0".parse().unwrap();
+        roll_back(&mut esp, running).unwrap();
+        take_back(&mut esp, running).unwrap();
+        assert!(is_on_trial(running, &ukis(&mut esp).unwrap()));
     }
 
     #[test]

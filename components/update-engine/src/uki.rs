@@ -34,9 +34,19 @@ impl Uki {
         Self { version, tries: Some(Tries { left: TRIES, done: 0 }) }
     }
 
-    /// One that the boot loader takes last only.
-    pub fn bad(version: Version) -> Self {
-        Self { version, tries: Some(Tries { left: 0, done: 0 }) }
+    /// The same as one that the boot loader takes last only. One that was not found good yet counts one try more, so that its name
+    /// is none by which `systemd-bless-boot` would still find it good in this boot.
+    #[must_use]
+    pub fn without_tries(self) -> Self {
+        let done = self.tries.map_or(0, |tries| tries.done.saturating_add(1));
+        Self { tries: Some(Tries { left: 0, done }), ..self }
+    }
+
+    /// The opposite of [`Self::without_tries`]: one that was found good is good again, another one has one try.
+    #[must_use]
+    pub fn with_a_try(self) -> Self {
+        let done = self.tries.map_or(0, |tries| tries.done);
+        Self { tries: (done > 0).then_some(Tries { left: 1, done }), ..self }
     }
 
     /// Reads a name; none if it is not one of ours.
@@ -113,6 +123,19 @@ mod tests {
         ] {
             assert_eq!(Uki::parse(name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn tries_go_and_come() {
+        #[track_caller]
+        fn check(name: &str, without: &str, again: &str) {
+            let left = Uki::parse(name).unwrap().without_tries();
+            assert_eq!((left.to_string().as_str(), left.is_bad()), (without, true));
+            assert_eq!(left.with_a_try().to_string(), again);
+        }
+        check("slipway-4.1.0.efi", "slipway-4.1.0+0.efi", "slipway-4.1.0.efi");
+        check("slipway-4.1.0+3.efi", "slipway-4.1.0+0-1.efi", "slipway-4.1.0+1-1.efi");
+        check("slipway-4.1.0+2-1.efi", "slipway-4.1.0+0-2.efi", "slipway-4.1.0+1-2.efi");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use slipway_payload::{Applier, Head, PayloadError, Section, Version, read_head};
 
 use crate::{
     agent::Agent,
+    boot,
     decide::{Candidate, CandidateKind, Facts, Plan, decide},
     error::AgentError,
     fetch::{Download, Place},
@@ -95,6 +96,7 @@ impl Agent {
     }
 
     async fn attempt(&mut self, ask: &Ask) -> Result<Done, AgentError> {
+        self.look_again()?;
         let place = self.place(&ask.from)?;
         let offer = match ask.from {
             Origin::Server => match self.propose(ask).await? {
@@ -132,6 +134,18 @@ impl Agent {
             Depth::Look => Ok(Done::Available(plan)),
             Depth::Install => self.install(ask, &place, &plan).await,
         }
+    }
+
+    /// A boot that was on trial when the agent started may have been found good since.
+    fn look_again(&mut self) -> Result<(), AgentError> {
+        if self.memory.pending.is_none() {
+            return Ok(());
+        }
+        let mut esp = self.hardware.esp().map_err(AgentError::Hardware)?;
+        let ukis = boot::ukis(&mut *esp)?;
+        let outcome = boot::outcome(&self.host, self.memory.pending.as_ref(), &ukis);
+        boot::remember(&mut self.memory, &outcome);
+        self.save()
     }
 
     fn place(&self, from: &Origin) -> Result<Place, AgentError> {
@@ -256,6 +270,10 @@ impl Agent {
         let slots = Slots::find(&mut *disk, &layout, &running)?;
         // A slot with a name has something else in it than an interrupted installation.
         let next = if slots.passive_is_empty() { self.resume_at(&head) } else { 0 };
+        // What is written from the start is not what an older mark is about.
+        if next == 0 && self.memory.download.take().is_some() {
+            self.save()?;
+        }
         let mut install = Install::begin(&mut *disk, &mut *esp, slots, running, head.clone())?;
         let result = self.transfer(&mut install, &mut download, head, next).await;
         self.memory.counters.bytes += download.received();

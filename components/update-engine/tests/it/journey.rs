@@ -2,7 +2,10 @@
 
 use slipway_update_engine::{Ask, Asked, Depth, Done, Origin, Status};
 
-use crate::{machine::World, repository::Images};
+use crate::{
+    machine::{World, by_timer, host},
+    repository::Images,
+};
 
 #[tokio::test]
 async fn three_versions_by_full_and_by_delta() {
@@ -79,6 +82,58 @@ async fn a_version_that_does_not_come_up_is_left_and_not_taken_again() {
     let newer = world.offer("4.1.1").await;
     world.machine.update().await.unwrap();
     world.machine.reboot_into(&newer);
+}
+
+#[tokio::test]
+async fn a_version_that_fails_its_trial_later_is_left_and_not_taken_again() {
+    let mut world = World::new().await;
+    let new = world.offer("4.1.0").await;
+    world.machine.update().await.unwrap();
+    world.machine.reboot_on_trial(&new);
+    // The agent runs, and the boot is not found good after all.
+    let agent = world.machine.agent().unwrap();
+    assert_eq!(agent.memory().pending.as_ref().unwrap().version, "4.1.0");
+    drop(agent);
+    world.machine.host = host(&world.old);
+    world.machine.reboot_in_vain();
+    world.server.events();
+    let error = world.machine.update().await.unwrap_err();
+    assert!(error.to_string().starts_with("4.1.0 failed on this machine (it did not come up)"));
+    assert_eq!(world.server.events(), ["3/0 44", "3/9 35"]);
+    assert_eq!(world.machine.ukis(), ["slipway-4.0.0.efi", "slipway-4.1.0+0-3.efi"]);
+    let report = world.machine.agent().unwrap().report();
+    assert_eq!((report.counters.installed, report.counters.rollbacks), (1, 1));
+}
+
+#[tokio::test]
+async fn a_trial_that_ends_well_is_told_in_the_same_boot() {
+    let mut world = World::new().await;
+    let new = world.offer("4.1.0").await;
+    world.machine.update().await.unwrap();
+    world.machine.reboot_on_trial(&new);
+    world.server.events();
+    let mut agent = world.machine.agent().unwrap();
+    agent.update(&by_timer(), 1).await.unwrap();
+    assert_eq!(world.server.events(), ["3/2 from ''"]);
+    world.machine.bless();
+    agent.update(&by_timer(), 2).await.unwrap();
+    assert_eq!(world.server.events(), ["3/2 from '4.0.0'"]);
+    assert_eq!(agent.memory().pending, None);
+}
+
+#[tokio::test]
+async fn going_back_from_a_trial_and_taking_that_back_leaves_the_trial() {
+    let mut world = World::new().await;
+    let new = world.offer("4.1.0").await;
+    world.machine.update().await.unwrap();
+    world.machine.reboot_on_trial(&new);
+    let mut agent = world.machine.agent().unwrap();
+    assert_eq!(agent.roll_back().unwrap(), "4.0.0");
+    assert_eq!(world.machine.choice(), "4.0.0");
+    agent.reset().unwrap();
+    assert_eq!(world.machine.ukis(), ["slipway-4.0.0.efi", "slipway-4.1.0+1-2.efi"]);
+    let pending = agent.memory().pending.clone().unwrap();
+    assert_eq!((pending.version.as_str(), pending.from.as_str()), ("4.1.0", "4.0.0"));
 }
 
 #[tokio::test]

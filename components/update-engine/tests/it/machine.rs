@@ -6,7 +6,8 @@ use slipway_packages_manifest::{Layout, PartitionType, Slot};
 use slipway_payload::verity::{TreeBuilder, Verity};
 use slipway_update_engine::{
     Agent, AgentError, Ask, Asked, Config, Depth, Disk, Done, Esp, FileDisk, Files, Folders,
-    Hardware, Host, Origin, Running, Slots, Sources, Table, Text, Uki, boot_choice, crc32, halves,
+    Hardware, Host, Origin, Running, Slots, Sources, Table, Text, Tries, Uki, boot_choice, crc32,
+    halves,
 };
 
 use crate::{
@@ -222,10 +223,30 @@ impl Machine {
         self.host.boot_id.push('x');
     }
 
+    /// The machine reboots into what the boot loader chooses, which must be `images`, and is not found good yet.
+    pub(crate) fn reboot_on_trial(&mut self, images: &Images) {
+        let choice = boot_choice(self.ukis().iter().map(String::as_str)).unwrap();
+        assert_eq!(choice.version.to_string(), images.version);
+        let tries = choice.tries.unwrap();
+        let tries = Tries { left: tries.left - 1, done: tries.done + 1 };
+        self.rename(&choice, &Uki { tries: Some(tries), ..choice });
+        self.host = host(images);
+        self.host.boot_id.push('x');
+    }
+
+    /// The boot that goes on is found good.
+    pub(crate) fn bless(&self) {
+        let ukis = self.ukis();
+        let running = self.host.running.version;
+        let mut ours = ukis.iter().filter_map(|name| Uki::parse(name));
+        let uki = ours.find(|uki| uki.version == running).unwrap();
+        self.rename(&uki, &Uki { tries: None, ..uki });
+    }
+
     /// The machine tries the boot loader's choice until it has no tries left, and comes back to the version that ran.
     pub(crate) fn reboot_in_vain(&mut self) {
         let choice = boot_choice(self.ukis().iter().map(String::as_str)).unwrap();
-        let tries = Some(slipway_update_engine::Tries { left: 0, done: 3 });
+        let tries = Some(Tries { left: 0, done: 3 });
         self.rename(&choice, &Uki { tries, ..choice });
         assert_eq!(self.choice(), self.host.running.version.to_string());
         self.host.boot_id.push('x');
