@@ -15,6 +15,9 @@ use crate::{
 /// No document of a server is longer, in bytes; `tough` bounds metadata more tightly.
 const DOCUMENT: usize = 8 << 20;
 
+/// No exchange of documents with the update server takes longer: an answer that drips does not hold the agent.
+const EXCHANGE: Duration = Duration::from_secs(120);
+
 /// The name by which servers know the agent; `spec` of Omaha: `PROGRAM-VERSION`.
 pub const AGENT: &str = "slipway-update-engine-1.0.0";
 
@@ -142,10 +145,10 @@ impl Fetcher {
     /// Posts a document, once: the next check is the next try.
     ///
     /// # Errors
-    /// When there is no answer of at most 8 MiB.
+    /// When there is no answer of at most 8 MiB within two minutes.
     pub async fn post(&self, url: Url, body: String) -> Result<Bytes, FetchError> {
-        let request =
-            self.client.post(url.clone()).header(header::CONTENT_TYPE, "text/xml").body(body);
+        let request = self.client.post(url.clone()).timeout(EXCHANGE);
+        let request = request.header(header::CONTENT_TYPE, "text/xml").body(body);
         let response = request.send().await.map_err(|source| connect(&url, source))?;
         document(&url, accepted(&url, response)?).await
     }
@@ -311,7 +314,10 @@ impl<'a> Download<'a> {
         while self.buffer.len() < length {
             match self.piece().await {
                 Ok(piece) => {
-                    self.failures = 0;
+                    // What only repeats what is there already is no progress.
+                    if !piece.is_empty() {
+                        self.failures = 0;
+                    }
                     self.buffer.extend_from_slice(&piece);
                 }
                 Err(error) => self.failed(error).await?,

@@ -35,6 +35,15 @@ async fn a_server_without_ranges_still_serves() {
 }
 
 #[tokio::test]
+async fn a_server_without_ranges_that_always_cuts_is_left_after_some_tries() {
+    let world = world().await;
+    let faults = Faults { no_ranges: true, cut_after: Some(2 << 20), ..Faults::default() };
+    world.server.faults(faults);
+    let error = world.machine.update().await.unwrap_err();
+    assert!(matches!(error, AgentError::Fetch(_)), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_silent_server_does_not_hold_the_agent_for_ever() {
     let world = world().await;
     world.server.faults(Faults { silent: true, ..Faults::default() });
@@ -92,6 +101,30 @@ async fn an_interrupted_agent_resumes() {
     assert!(received < whole.len() as u64 - (15 << 20), "{received} of {}", whole.len());
     drop(agent);
     world.machine.reboot_into(&new);
+}
+
+/// Another download was begun in between, over what the first one had written.
+#[tokio::test]
+async fn a_mark_of_an_older_download_is_forgotten() {
+    let mut world = World::new().await;
+    let images = [("4.1.0", 77), ("4.2.0", 78)].map(|(version, seed)| {
+        let usr = crate::repository::noise(seed, 21 << 20);
+        crate::repository::Images { usr, ..crate::repository::Images::new(version) }
+    });
+    for (new, length) in images.iter().zip([20 << 20, 6 << 20]) {
+        let record = world.publisher.release(new, &[]).await;
+        world.server.offer(Some(&new.version));
+        let blob = world.publisher.blob(&record, "full");
+        let whole = fs_err::read(&blob).unwrap();
+        fs_err::write(&blob, &whole[..length]).unwrap();
+        let error = world.machine.update().await.unwrap_err();
+        assert!(matches!(error, AgentError::Fetch(_)), "{error:?}");
+        fs_err::write(&blob, &whole).unwrap();
+    }
+    let [new, _] = &images;
+    world.server.offer(Some(&new.version));
+    world.machine.update().await.unwrap();
+    world.machine.reboot_into(new);
 }
 
 #[tokio::test]
