@@ -68,6 +68,12 @@ pub enum GptError {
     /// Another table, or a damaged one.
     #[error("the disk has no valid partition table: {0}")]
     Invalid(&'static str),
+    /// Somebody else writes it, too.
+    #[error("partition {number} was changed by something else meanwhile; the next try looks again")]
+    Changed {
+        /// The partition, counted from 1.
+        number: usize,
+    },
 }
 
 /// One partition.
@@ -200,7 +206,8 @@ impl Table {
         if units.len() > MAX_LABEL {
             return Err(GptError::Invalid("a label is too long"));
         }
-        let mut entries = self.entries.clone();
+        let fresh = self.again(disk, index)?;
+        let mut entries = fresh.entries.clone();
         let Some(entry) = entries.chunks_exact_mut(ENTRY).nth(index) else {
             return Err(GptError::Invalid("it lacks a partition of the layout"));
         };
@@ -210,10 +217,24 @@ impl Table {
         for (place, unit) in entry[56..].chunks_exact_mut(2).zip(units) {
             place.copy_from_slice(&unit.to_le_bytes());
         }
-        forge(&mut entries, (index + 1) * ENTRY - 4, self.crc);
-        self.write_sector(disk, &entries, index)?;
-        self.entries = entries;
+        forge(&mut entries, (index + 1) * ENTRY - 4, fresh.crc);
+        fresh.write_sector(disk, &entries, index)?;
+        *self = Self { entries, ..fresh };
         Ok(())
+    }
+
+    /// The table as it is now, in which a partition is still what it was: a copy from long ago must not undo what somebody did to
+    /// another one.
+    fn again(&self, disk: &mut dyn Disk, index: usize) -> Result<Self, GptError> {
+        let fresh = Self::read_with(disk, self.sector)?;
+        let what = |table: &Self| {
+            let there = table.partition(index)?;
+            Some((there.kind, there.uuid, there.offset, there.length))
+        };
+        match what(&fresh) == what(self) {
+            true => Ok(fresh),
+            false => Err(GptError::Changed { number: index + 1 }),
+        }
     }
 
     /// The backup first; both are valid before and after.

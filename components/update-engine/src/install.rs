@@ -146,8 +146,8 @@ impl<'a> Install<'a> {
         let mut install = Self { disk, esp, running, slots, head, tree: None };
         install.check_blessed()?;
         install.check_fits()?;
-        install.remove_others()?;
         install.check_esp()?;
+        install.remove_others()?;
         install.invalidate()?;
         Ok(install)
     }
@@ -263,12 +263,14 @@ impl<'a> Install<'a> {
         Ok(())
     }
 
+    /// Whether there is room for the new kernel once those of [`Self::remove_others`] are gone: they stay when there is none.
     fn check_esp(&mut self) -> Result<(), InstallError> {
         let part = self.part();
         let files = self.esp.list().map_err(esp("listing"))?;
-        let begun = files.iter().find(|(name, _)| *name == part).map_or(0, |(_, length)| *length);
-        let room =
-            (self.esp.free().map_err(esp("asking for room"))? + begun).saturating_sub(RESERVE);
+        let goes = files.iter().filter(|(name, _)| *name == part || self.is_other(name));
+        let goes: u64 = goes.map(|(_, length)| length).sum();
+        let free = self.esp.free().map_err(esp("asking for room"))?;
+        let room = free.saturating_add(goes).saturating_sub(RESERVE);
         match self.head.uki.length <= room {
             true => Ok(()),
             false => Err(InstallError::TooLarge { what: UKI, length: self.head.uki.length, room }),
@@ -277,15 +279,10 @@ impl<'a> Install<'a> {
 
     /// Removes UKIs of versions that do not run, and what interrupted installations left.
     fn remove_others(&mut self) -> Result<(), InstallError> {
-        let part = self.part();
         let files = self.esp.list().map_err(esp("listing"))?;
         let mut removed = false;
         for (name, _) in files {
-            let other = match Uki::parse(&name) {
-                Some(uki) => uki.version != self.running.version,
-                None => name.starts_with("slipway-") && name.ends_with(".part") && name != part,
-            };
-            if other {
+            if self.is_other(&name) {
                 self.esp.remove(&name).map_err(esp("removing an old kernel"))?;
                 removed = true;
             }
@@ -294,6 +291,13 @@ impl<'a> Install<'a> {
             self.esp.sync_names().map_err(esp("removing an old kernel"))?;
         }
         Ok(())
+    }
+
+    fn is_other(&self, name: &str) -> bool {
+        match Uki::parse(name) {
+            Some(uki) => uki.version != self.running.version,
+            None => name.starts_with("slipway-") && name.ends_with(".part") && name != self.part(),
+        }
     }
 
     fn invalidate(&mut self) -> Result<(), InstallError> {

@@ -4,7 +4,7 @@ use std::io;
 
 use jiff::{SignedDuration, Timestamp as Time};
 use slipway_update_engine::{
-    AgentError, DirEsp, Disk, Esp, FileDisk, Files, Hardware, Stage, Status,
+    AgentError, DirEsp, Disk, Esp, FileDisk, Files, Guid, Hardware, Stage, Status, Table,
 };
 
 use crate::{
@@ -325,4 +325,53 @@ async fn hardware_that_fails() {
     // Nothing of it is in the way of the next one.
     world.machine.update().await.unwrap();
     world.machine.reboot_into(&new);
+}
+
+#[tokio::test]
+async fn what_can_be_gone_back_to_stays_until_there_is_room() {
+    let mut world = World::new().await;
+    let second = world.offer("4.1.0").await;
+    world.machine.update().await.unwrap();
+    world.machine.reboot_into(&second);
+    let mut large = Images::new("4.2.0");
+    large.uki.push(0);
+    let fits = Images::new("4.3.0");
+    for new in [&large, &fits] {
+        world.publisher.release(new, &[]).await;
+    }
+    let bad = || Box::new(Bad { files: world.machine.files(), fault: Fault::NoRoom });
+    world.server.offer(Some("4.2.0"));
+    let mut agent = world.machine.agent_on(bad()).unwrap();
+    let error = agent.update(&by_timer(), 1).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the kernel of the new version has 300001 bytes, and there is room for 300000"
+    );
+    assert_eq!(world.machine.ukis(), ["slipway-4.0.0.efi", "slipway-4.1.0.efi"]);
+    assert!(world.machine.boots(&world.old));
+    world.server.offer(Some("4.3.0"));
+    agent.update(&by_timer(), 2).await.unwrap();
+    assert_eq!(world.machine.ukis(), ["slipway-4.1.0.efi", "slipway-4.3.0+3.efi"]);
+}
+
+#[tokio::test]
+async fn a_table_that_somebody_else_writes_too() {
+    let world = World::new().await;
+    let mut disk = world.machine.files().disk().unwrap();
+    let (passive, other) = (3, 5);
+    let mut ours = Table::read(&mut *disk).unwrap();
+    let mut theirs = ours.clone();
+    theirs.name(&mut *disk, other, Guid([7; 16]), "theirs").unwrap();
+    // What they have done to another partition stays.
+    ours.invalidate(&mut *disk, passive).unwrap();
+    let now = Table::read(&mut *disk).unwrap();
+    assert_eq!(now.partition(other).unwrap().label, "theirs");
+    assert_eq!(now.partition(passive).unwrap().label, "_empty");
+    // They have an old copy now.
+    let error = theirs.name(&mut *disk, passive, Guid([8; 16]), "theirs").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "partition 4 was changed by something else meanwhile; the next try looks again"
+    );
+    assert_eq!(Table::read(&mut *disk).unwrap().partition(passive), now.partition(passive));
 }
