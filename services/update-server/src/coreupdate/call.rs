@@ -108,14 +108,17 @@ fn query_values(query: &str) -> HashMap<String, String> {
         .collect()
 }
 
-/// The application that a call speaks of, in its path or its query.
+/// The application that a call speaks of, in its path, or in its query where that is a parameter of the method: in any other
+/// query it would narrow the role that is needed, and not what is done.
 async fn application(
     app: &App,
     method: &Method,
     path: &HashMap<String, String>,
     query: &HashMap<String, String>,
 ) -> Result<Option<Application>, Failure> {
-    let name = match path.get("appId").or_else(|| query.get("appId")) {
+    let declared = method.query.iter().any(|parameter| parameter.name == "appId");
+    let asked = query.get("appId").filter(|_| declared);
+    let name = match path.get("appId").or(asked) {
         Some(name) => name.as_str(),
         None if method.path == "apps/{id}" => path.get("id").map_or("", String::as_str),
         None => return Ok(None),

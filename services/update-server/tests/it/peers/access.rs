@@ -1,5 +1,6 @@
 //! Who may ask, and how they prove who they are.
 
+use slipway_coreupdate::{Access, METHODS};
 use slipway_update_server::store::{Role, Scope};
 
 use super::world::{APP, As, NOW, signature};
@@ -149,6 +150,35 @@ async fn each_sees_the_applications_of_their_role() {
     assert_eq!(status("update.clientupdate.list", &[], &format!("&appId={APP}")).await, 200);
     assert_eq!(status("update.clientupdate.list", &[], "").await, 403);
     assert_eq!(status("update.app.delete", &[APP], "").await, 403);
+}
+
+/// Naming their own application in the query makes nobody an administrator of everything.
+#[tokio::test]
+async fn an_administrator_of_one_application_is_none_of_all() {
+    let world = World::furnished().await;
+    let name = "owner".parse().unwrap();
+    let key = world.store.create_user(&world.by(), &name, Role::Viewer).await.unwrap();
+    let (app, admin) = (APP.parse().unwrap(), Some(Role::Admin));
+    world.store.set_role(&world.by(), &name, None, None).await.unwrap();
+    world.store.set_role(&world.by(), &name, Some(&app), admin).await.unwrap();
+    let owner = As::Signer("owner", &key);
+    let of_all = METHODS.iter().filter(|method| {
+        method.access == Access::Admin
+            && method.path != "apps/{id}"
+            && !method.path_parameters().any(|parameter| parameter == "appId")
+    });
+    let mut refused = 0;
+    for method in of_all {
+        for query in ["", &format!("&appId={APP}")] {
+            let (status, answer) = world.call_as(owner, method.id, &["root"], query, None).await;
+            assert_eq!(status, 403, "{} {query}: {answer}", method.id);
+            refused += 1;
+        }
+    }
+    assert!(refused >= 20, "{refused}");
+    assert!(world.store.has_users().await.unwrap());
+    let (status, _) = world.call_as(owner, "update.app.delete", &[APP], "", None).await;
+    assert_eq!(status, 200);
 }
 
 #[tokio::test]
