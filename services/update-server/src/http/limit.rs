@@ -57,10 +57,10 @@ impl Limiter {
     }
 }
 
-/// Whoever has one IPv6 address has a whole network of them.
+/// Whoever has one IPv6 address has a whole network of them. All of IPv4 would be one network of IPv6.
 fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.into(),
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();
             IpAddr::from([a, b, c, d, 0, 0, 0, 0])
@@ -94,6 +94,14 @@ mod tests {
         assert!(limiter.admits("2001:db8::1".parse().unwrap(), at(0)));
         assert!(!limiter.admits("2001:db8::2".parse().unwrap(), at(0)));
         assert!(limiter.admits("2001:db8:0:1::2".parse().unwrap(), at(0)));
+    }
+
+    #[test]
+    fn an_address_of_ipv4_is_itself_in_either_form() {
+        let limiter = Limiter::new(1);
+        assert!(limiter.admits("::ffff:192.0.2.1".parse().unwrap(), at(0)));
+        assert!(!limiter.admits("192.0.2.1".parse().unwrap(), at(0)));
+        assert!(limiter.admits("::ffff:192.0.2.2".parse().unwrap(), at(0)));
     }
 
     #[test]
