@@ -118,9 +118,8 @@ impl FromRequestParts<App> for Caller {
             peer.map(|peer| crate::http::client_address(app, peer, &parts.headers).to_string());
         let principal = match app.config.authentication {
             Authentication::Off => {
-                // A page of another site must not be able to use a browser on this machine as its hand.
-                if !crate::http::same_site(&parts.headers) {
-                    return Err(Failure::forbidden("of a page of this server"));
+                if !crate::http::is_local(&parts.headers, app.config.base_url.as_deref()) {
+                    return Err(Failure::not_local());
                 }
                 Principal::anybody()
             }

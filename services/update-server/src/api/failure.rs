@@ -44,6 +44,10 @@ impl Failure {
         Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", message)
     }
 
+    pub(super) fn not_local() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", crate::http::NOT_LOCAL)
+    }
+
     pub(super) fn forbidden(role: &str) -> Self {
         Self::new(
             StatusCode::FORBIDDEN,

@@ -1,12 +1,18 @@
-//! Who sends a request: a Hawk signature or a bearer token says so; anybody, if authentication is off.
+//! Who sends a request: a Hawk signature or a bearer token says so; anybody on this machine, if authentication is off.
 
 use std::sync::{Mutex, PoisonError};
 
-use axum::http::{HeaderMap, header, request::Parts};
+use axum::http::{HeaderMap, StatusCode, header, request::Parts};
 use slipway_coreupdate::hawk::{HawkError, HawkKey, Header, Payload, Target, Verifier, challenge};
 
 use super::Failure;
-use crate::{app::App, config::Authentication, ids::UserName, store::Principal};
+use crate::{
+    app::App,
+    config::Authentication,
+    http::{NOT_LOCAL, is_local},
+    ids::UserName,
+    store::Principal,
+};
 
 /// How many signed requests are remembered: two minutes of 800 a second.
 const REMEMBERED: usize = 100_000;
@@ -35,6 +41,9 @@ impl Gate {
         body: &[u8],
     ) -> Result<Principal, Failure> {
         if app.config.authentication == Authentication::Off {
+            if !is_local(&parts.headers, app.config.base_url.as_deref()) {
+                return Err(Failure::new(StatusCode::FORBIDDEN, NOT_LOCAL));
+            }
             return Ok(Principal::anybody());
         }
         let value = parts

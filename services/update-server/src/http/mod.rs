@@ -1,6 +1,7 @@
 //! All routes together, and what holds for each request: its address, a limit per address, a log line.
 
 mod limit;
+mod origin;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -14,6 +15,8 @@ use axum::{
 use tower_http::services::ServeDir;
 
 pub use limit::Limiter;
+pub use origin::same_site;
+pub(crate) use origin::{NOT_LOCAL, is_direct, is_local};
 
 use crate::{app::App, config::Addresses};
 
@@ -43,17 +46,18 @@ pub fn router(app: App) -> Router {
     router.layer(middleware::from_fn_with_state((app.clone(), limiter), every)).with_state(app)
 }
 
-/// The address that a request comes from.
+/// The address that a request comes from; one of IPv4 that is written as IPv6 is one of IPv4.
 pub fn client_address(app: &App, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
     if app.config.addresses == Addresses::Forwarded {
         let mut entries =
             headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
         let last = entries.next_back().and_then(|value| value.rsplit(',').next());
-        if let Some(address) = last.and_then(|text| text.trim().parse().ok()) {
-            return address;
+        let said = last.and_then(|text| text.trim().parse::<IpAddr>().ok());
+        if let Some(address) = said {
+            return address.to_canonical();
         }
     }
-    peer.ip()
+    peer.ip().to_canonical()
 }
 
 async fn every(
@@ -79,19 +83,4 @@ async fn every(
         .entry(header::X_CONTENT_TYPE_OPTIONS)
         .or_insert(axum::http::HeaderValue::from_static("nosniff"));
     response
-}
-
-/// Whether a request was sent by no page at all, or by one of this server. Browsers say where a request comes from.
-pub fn same_site(headers: &HeaderMap) -> bool {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(site) = text("sec-fetch-site") {
-        return matches!(site, "same-origin" | "none");
-    }
-    match (text("origin"), text("host")) {
-        (None, _) => true,
-        (Some(origin), Some(host)) => {
-            origin.split_once("://").is_some_and(|(_, from)| from == host)
-        }
-        (Some(_), None) => false,
-    }
 }

@@ -140,18 +140,42 @@ async fn tokens_open_what_their_scope_and_role_allow() {
     assert_eq!(audit["items"][0]["who"], "admin");
 }
 
-/// A page of another site cannot use a browser beside the server as its hand.
+/// A page of another site cannot use a browser beside the server as its hand, nor can anybody a proxy in front of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_of_other_sites_are_refused_where_nobody_logs_in() {
     let world = World::with(&[]).await;
-    let send = async |origin: &str| {
-        let request =
-            world.client.post(format!("{}/api/v2/apps", world.base)).header("origin", origin);
-        let request = request.header("content-type", "application/json").body(r#"{"label": "x"}"#);
-        request.send().await.unwrap().status().as_u16()
+    let send = async |verb: &str, path: &str, header: (&str, &str)| {
+        let verb = reqwest::Method::from_bytes(verb.as_bytes()).unwrap();
+        let request = world.client.request(verb, format!("{}{path}", world.base));
+        let request = request.header(header.0, header.1).header("content-type", "application/json");
+        let answer = request.body(r#"{"label": "x"}"#).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
     };
-    assert_eq!(send("https://evil.example").await, 403);
-    assert_eq!(send(&world.base).await, 200);
+    for (verb, path) in [
+        ("POST", "/api/v2/apps"),
+        ("POST", "/_ah/api/update/v1/apps"),
+        ("POST", "/api/apps"),
+        ("GET", "/_ah/api/update/v1/admin/user"),
+        ("GET", "/api/apps"),
+        ("GET", "/db/backup"),
+        ("POST", "/package-upload"),
+    ] {
+        for header in [
+            ("origin", "https://evil.example"),
+            ("sec-fetch-site", "cross-site"),
+            ("host", "rebound.example"),
+            ("x-forwarded-for", "192.0.2.1"),
+            ("x-forwarded-host", "updates.example"),
+            ("forwarded", "for=192.0.2.1"),
+            ("via", "1.1 proxy"),
+        ] {
+            let (status, text) = send(verb, path, header).await;
+            assert_eq!(status, 403, "{verb} {path} {header:?}: {text}");
+            assert!(text.contains("--authentication required"), "{text}");
+        }
+        let (_, text) = send(verb, path, ("origin", &world.base)).await;
+        assert!(!text.contains("--authentication"), "{verb} {path}: {text}");
+    }
 }
 
 #[tokio::test]
