@@ -37,7 +37,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "authentication",
         "auto",
-        "required, off (only on loopback), or auto: off on loopback until there is a user",
+        "required, off (only on loopback, without a proxy), or auto: off there until there is a user, required elsewhere",
     ),
     setting(
         "releases",
@@ -180,6 +180,11 @@ pub enum ConfigError {
         /// Which is missing.
         other: &'static str,
     },
+    /// No authentication behind a proxy, which others come through.
+    #[error(
+        "authentication is off, and `base-url` or `forwarded-for` says that a proxy is in front; require authentication"
+    )]
+    Fronted,
     /// No authentication where others could come.
     #[error(
         "authentication is off, and `{listen}` is no loopback address; listen on 127.0.0.1, or require authentication"
@@ -298,7 +303,35 @@ impl Config {
         if self.authentication == Authentication::Off && !self.listen.ip().is_loopback() {
             return Err(ConfigError::Open { listen: self.listen });
         }
+        if self.authentication == Authentication::Off && self.is_fronted() {
+            return Err(ConfigError::Fronted);
+        }
         Ok(())
+    }
+
+    /// Whether a proxy is in front, so that others come through the loopback address too.
+    fn is_fronted(&self) -> bool {
+        let url = self.base_url.as_deref().and_then(|base| url::Url::parse(base).ok());
+        let foreign = url.is_some_and(|url| match url.host() {
+            Some(url::Host::Ipv4(address)) => !address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => !address.is_loopback(),
+            Some(url::Host::Domain(name)) => name != "localhost",
+            None => true,
+        });
+        foreign || self.addresses == Addresses::Forwarded
+    }
+
+    /// What [`Authentication::Auto`] comes to: off where only this machine comes, as long as there is no user.
+    pub fn decided(&self, has_users: bool) -> Authentication {
+        match self.authentication {
+            Authentication::Auto
+                if self.listen.ip().is_loopback() && !self.is_fronted() && !has_users =>
+            {
+                Authentication::Off
+            }
+            Authentication::Auto => Authentication::Required,
+            said => said,
+        }
     }
 }
 
@@ -377,6 +410,27 @@ mod tests {
         check(&[("base-url", "ftp://x")], "http or https");
         check(&[("releases", "/r")], "`releases` needs `root`");
         check(&[("authentication", "off"), ("listen", "0.0.0.0:8000")], "no loopback address");
+        let behind = ("base-url", "https://updates.example");
+        check(&[("authentication", "off"), behind], "a proxy is in front");
+        check(&[("authentication", "off"), ("forwarded-for", "yes")], "a proxy is in front");
+    }
+
+    #[test]
+    fn nobody_logs_in_only_where_nobody_else_comes() {
+        let check = |values: &[(&str, &str)], has_users, expected| {
+            assert_eq!(config(values).unwrap().decided(has_users), expected, "{values:?}");
+        };
+        check(&[], false, Authentication::Off);
+        check(&[], true, Authentication::Required);
+        for own in ["http://localhost:8000", "http://127.0.0.1:8000/", "http://[::1]:8000"] {
+            check(&[("base-url", own)], false, Authentication::Off);
+        }
+        check(&[("base-url", "https://updates.example")], false, Authentication::Required);
+        check(&[("base-url", "http://10.0.0.1")], false, Authentication::Required);
+        check(&[("forwarded-for", "yes")], false, Authentication::Required);
+        check(&[("listen", "0.0.0.0:8000")], false, Authentication::Required);
+        check(&[("authentication", "required")], false, Authentication::Required);
+        check(&[("authentication", "off")], true, Authentication::Off);
     }
 
     #[test]

@@ -120,7 +120,7 @@ async fn serve(mut config: Config, _: ArgMatches) -> anyhow::Result<()> {
     log(&config);
     let clock = Clock::new(jiff::Timestamp::now);
     let store = Store::open(&config.database_url, config.connections).await?;
-    config.authentication = authentication(&config, store.has_users().await?);
+    config.authentication = config.decided(store.has_users().await?);
     if config.authentication == Authentication::Off {
         tracing::warn!("authentication is off: whoever reaches this address may do everything");
     }
@@ -169,16 +169,6 @@ async fn serve(mut config: Config, _: ArgMatches) -> anyhow::Result<()> {
     drop(tokio::time::timeout(deadline, writing).await);
     store.close().await;
     Ok(())
-}
-
-fn authentication(config: &Config, has_users: bool) -> Authentication {
-    match config.authentication {
-        Authentication::Auto if config.listen.ip().is_loopback() && !has_users => {
-            Authentication::Off
-        }
-        Authentication::Auto => Authentication::Required,
-        said => said,
-    }
 }
 
 async fn signal() {

@@ -33,7 +33,8 @@ on_both! {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_asks_too_often_must_wait() {
-    let settings = [("rate-limit", "3".to_owned()), ("forwarded-for", "yes".to_owned())];
+    let settings = [("rate-limit", "3"), ("forwarded-for", "yes"), ("authentication", "required")]
+        .map(|(key, value)| (key, value.to_owned()));
     let world = World::with(&settings).await;
     let ask = async |address: &str| {
         let request =
@@ -44,7 +45,12 @@ async fn an_address_that_asks_too_often_must_wait() {
         assert_eq!(ask("10.0.0.1, 192.0.2.1").await, 200);
     }
     assert_eq!(ask("10.0.0.1, 192.0.2.1").await, 429);
+    assert_eq!(ask("::ffff:192.0.2.1").await, 429);
     assert_eq!(ask("192.0.2.2").await, 200);
+    // This machine is never limited, however it is written.
+    for _ in 0..4 {
+        assert_eq!(ask("::ffff:127.0.0.1").await, 200);
+    }
     world.clock.turn(20);
     assert_eq!(ask("192.0.2.1").await, 200);
     assert_eq!(ask("192.0.2.1").await, 429);
