@@ -28,6 +28,12 @@ use crate::{
 /// What this server calls itself in its answers.
 pub const SERVER: &str = "slipway";
 
+/// The most applications that a request may speak of. Machines speak of a few: the system, and an extension or two.
+const MAX_APPS: usize = 32;
+
+/// The most events that a request may tell of each application.
+const MAX_EVENTS: usize = 64;
+
 /// The route, with a slash at its end and without.
 pub fn router() -> Router<App> {
     let update = || post(update).layer(DefaultBodyLimit::max(MAX_DOCUMENT));
@@ -68,6 +74,13 @@ async fn update(
                 .into_response();
         }
     };
+    if request.apps.len() > MAX_APPS || request.apps.iter().any(|app| app.events.len() > MAX_EVENTS)
+    {
+        let text = format!(
+            "a request has at most {MAX_APPS} applications, and {MAX_EVENTS} events of each\n"
+        );
+        return (StatusCode::PAYLOAD_TOO_LARGE, text).into_response();
+    }
     let catalog = match app.store.catalog().await {
         Ok(catalog) => catalog,
         Err(error) => {

@@ -2,12 +2,19 @@
 
 use slipway_update_server::policy::Policy;
 
-use crate::world::{Host, World, on_both};
+use crate::world::{APP, Host, World, on_both};
 
 fn request(app: &str, track: &str, machine: &str, version: &str, board: &str) -> String {
     format!(
         r#"<request protocol="3.0"><app appid="{app}" track="{track}" machineid="{machine}" version="{version}" board="{board}"><updatecheck/></app></request>"#
     )
+}
+
+/// So many applications, each with so many events.
+fn many(apps: usize, events: usize) -> String {
+    let event = r#"<event eventtype="13" eventresult="1"/>"#.repeat(events);
+    let app = format!(r#"<app appid="{APP}" track="stable" machineid="m">{event}</app>"#);
+    format!(r#"<request protocol="3.0">{}</request>"#, app.repeat(apps))
 }
 
 async fn check(world: &World, name: &str, content_type: &str, body: Vec<u8>, expected: u16) {
@@ -34,6 +41,9 @@ on_both! {
             ("wide", "text/xml", wide.into_bytes(), 400),
             ("entities", "text/xml", bomb.as_bytes().to_vec(), 400),
             ("huge", "text/xml", vec![b' '; (1 << 20) + 1], 413),
+            ("many applications", "text/xml", many(33, 1).into_bytes(), 413),
+            ("many events", "text/xml", many(1, 65).into_bytes(), 413),
+            ("as many as may be", "text/xml", many(32, 64).into_bytes(), 200),
             ("JSON", "application/json", b"{}".to_vec(), 415),
             ("UTF-16", "text/xml; charset=utf-16", b"<request protocol=\"3.0\"/>".to_vec(), 415),
         ] {
