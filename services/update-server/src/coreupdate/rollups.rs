@@ -12,6 +12,9 @@ use crate::{app::App, store::Span};
 /// The steps that CoreUpdate knows, in seconds.
 const STEPS: [i64; 3] = [60, 3600, 86_400];
 
+/// The most steps before the end that are counted: a week of minutes. What is earlier is left out.
+const MAX_STEPS: i64 = 10_080;
+
 pub(super) fn routes(router: Router<App>) -> Router<App> {
     let router = mount(router, "update.group.requests.events.rollup", events);
     mount(router, "update.group.requests.versions.rollup", versions)
@@ -32,12 +35,11 @@ fn span(call: &Call<NoBody>) -> Result<Span, Failure> {
             "`resolution` is `{step}`; 60, 3600 and 86400 seconds are possible"
         )));
     }
-    let step = step.unsigned_abs();
-    Ok(Span {
-        from: time("dateStart", Timestamp::UNIX_EPOCH)?,
-        until: time("dateEnd", after(call.by.at))?,
-        step,
-    })
+    let until = time("dateEnd", after(call.by.at))?;
+    let from = time("dateStart", Timestamp::UNIX_EPOCH)?;
+    let earliest = Timestamp::from_second(until.as_second().saturating_sub(MAX_STEPS * step));
+    let from = earliest.map_or(from, |earliest| earliest.max(from));
+    Ok(Span { from, until, step: step.unsigned_abs() })
 }
 
 /// What comes in now still counts.

@@ -102,6 +102,13 @@ async fn checks_and_events_are_counted_over_time() {
     let line = |kind: &str, result: &str| json!({ "version": "1.0.0", "type": kind, "result": result, "values": [{ "count": "1", "timestamp": minute }] });
     let items = events["items"].as_array().unwrap();
     assert!(items.contains(&line("13", "1")) && items.contains(&line("3", "0")), "{events}");
+    // Not more than 10,080 steps before the end are counted.
+    let late = (NOW + 10_081 * 60 + 60).to_string();
+    let late = [APP, "berlin", "0", &late];
+    let short = world.get("update.group.requests.events.rollup", &late, "").await;
+    assert_eq!(short, json!({}));
+    let long = world.get("update.group.requests.events.rollup", &late, "&resolution=3600").await;
+    assert!(long["items"].is_array(), "{long}");
     let before = [APP, "berlin", "1", "2"];
     assert_eq!(world.get("update.group.requests.events.rollup", &before, "").await, json!({}));
 }
