@@ -107,32 +107,8 @@ impl Store {
     pub async fn update_group(&self, by: &By, group: &Group) -> Result<(), StoreError> {
         group.policy.check().map_err(|source| StoreError::Policy { source })?;
         let mut tx = self.begin().await?;
-        check_channel(&mut tx, group).await?;
         let before = locked(&mut tx, self, &group.app, &group.id).await?;
-        let resumed = group.policy.updates_enabled
-            && (!before.policy.updates_enabled || before.stopped_reason.is_some());
-        let query = sql!(
-            "UPDATE groups SET label = $3, description = $4, track = $5, channel_id = $6, policy = $7, resumed_at = $8, \
-             stopped_reason = $9 WHERE app_id = $1 AND id = $2",
-            group.app.as_str(),
-            group.id.as_str(),
-            group.label.as_str(),
-            group.description.as_str(),
-            group.track.as_str(),
-            group.channel.clone().map(String::from),
-            json!(group.policy).to_string(),
-            millis(if resumed { by.at } else { before.resumed_at }),
-            if resumed { None } else { before.stopped_reason }
-        );
-        found(run(query, &mut *tx, "change a group").await?, "group", &group.id)?;
-        if resumed {
-            let statement =
-                "UPDATE tallies SET failed = 0, missing = 0 WHERE app_id = $1 AND group_id = $2";
-            run(sql!(statement, group.app.as_str(), group.id.as_str()), &mut *tx, "change a group")
-                .await?;
-        }
-        changed(&mut tx, by, "group.update", Some(&group.app), group.id.as_str(), json!(group))
-            .await?;
+        replace(&mut tx, by, before, group).await?;
         commit(tx).await
     }
 
@@ -148,10 +124,13 @@ impl Store {
         id: &GroupId,
         change: impl FnOnce(&mut Policy) + Send,
     ) -> Result<Group, StoreError> {
-        let mut group =
-            self.group(app, id).await?.ok_or_else(|| StoreError::not_found("group", id))?;
+        let mut tx = self.begin().await?;
+        let before = locked(&mut tx, self, app, id).await?;
+        let mut group = before.clone();
         change(&mut group.policy);
-        self.update_group(by, &group).await?;
+        group.policy.check().map_err(|source| StoreError::Policy { source })?;
+        replace(&mut tx, by, before, &group).await?;
+        commit(tx).await?;
         self.group(app, id).await?.ok_or_else(|| StoreError::not_found("group", id))
     }
 
@@ -167,6 +146,34 @@ impl Store {
         changed(&mut tx, by, "group.delete", Some(app), id.as_str(), json!({})).await?;
         commit(tx).await
     }
+}
+
+/// Puts a group in the place of what it was before, as it was read in the same transaction.
+async fn replace(tx: &mut Tx, by: &By, before: Group, group: &Group) -> Result<(), StoreError> {
+    check_channel(tx, group).await?;
+    let resumed = group.policy.updates_enabled
+        && (!before.policy.updates_enabled || before.stopped_reason.is_some());
+    let query = sql!(
+        "UPDATE groups SET label = $3, description = $4, track = $5, channel_id = $6, policy = $7, resumed_at = $8, \
+         stopped_reason = $9 WHERE app_id = $1 AND id = $2",
+        group.app.as_str(),
+        group.id.as_str(),
+        group.label.as_str(),
+        group.description.as_str(),
+        group.track.as_str(),
+        group.channel.clone().map(String::from),
+        json!(group.policy).to_string(),
+        millis(if resumed { by.at } else { before.resumed_at }),
+        if resumed { None } else { before.stopped_reason }
+    );
+    found(run(query, &mut **tx, "change a group").await?, "group", &group.id)?;
+    if resumed {
+        let statement =
+            "UPDATE tallies SET failed = 0, missing = 0 WHERE app_id = $1 AND group_id = $2";
+        run(sql!(statement, group.app.as_str(), group.id.as_str()), &mut **tx, "change a group")
+            .await?;
+    }
+    changed(tx, by, "group.update", Some(&group.app), group.id.as_str(), json!(group)).await
 }
 
 /// A group, which nobody else changes until the transaction ends.

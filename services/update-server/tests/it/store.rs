@@ -56,6 +56,25 @@ on_both! {
         conflict(store.delete_group(&by, &app(), &"none".parse().unwrap()).await, "there is no group `none`");
     }
 
+    /// What many change at once is all there afterwards: nobody writes back what they read before another's change.
+    async fn changes_of_a_policy_do_not_undo_each_other(world) {
+        world.fleet(Policy { at_once: Some(1), ..Policy::default() }).await;
+        let changes = (0..16).map(|_| {
+            let (store, by) = (world.store().clone(), world.by());
+            tokio::spawn(async move {
+                let raise = |policy: &mut Policy| policy.at_once = policy.at_once.map(|count| count + 1);
+                store.change_policy(&by, &app(), &group(), raise).await.unwrap();
+            })
+        });
+        for done in futures::future::join_all(changes).await {
+            done.unwrap();
+        }
+        assert_eq!(world.group().await.policy.at_once, Some(17));
+        let refused = world.store().change_policy(&world.by(), &app(), &group(), |policy| policy.percent = 101.0).await;
+        conflict(refused, "policy");
+        assert_eq!(world.group().await.policy.at_once, Some(17));
+    }
+
     async fn every_change_is_in_the_audit_log(world) {
         world.fleet(Policy::default()).await;
         world.change(|policy| policy.percent = 5.0).await;
