@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use super::{
@@ -64,7 +64,19 @@ pub struct CatalogChannel {
 
 /// The newest catalog that was read.
 #[derive(Debug, Default)]
-pub(crate) struct Cache(Mutex<Arc<Catalog>>);
+pub(crate) struct Cache {
+    newest: Mutex<Arc<Catalog>>,
+    /// Held by whoever reads the next one. The others wait, and take what was read.
+    reading: tokio::sync::Mutex<()>,
+}
+
+impl Cache {
+    /// The newest catalog, if it is of a generation or a later one.
+    fn since(&self, generation: i64) -> Option<Arc<Catalog>> {
+        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        (newest.generation >= generation).then(|| Arc::clone(&newest))
+    }
+}
 
 impl Catalog {
     /// An application by its id, with braces or without, or by its product id.
@@ -141,16 +153,18 @@ impl Store {
         self.catalog_of(generation).await
     }
 
-    /// The catalog of a generation that was just read.
+    /// The catalog of a generation that was just read, or a later one.
     pub(crate) async fn catalog_of(&self, generation: i64) -> Result<Arc<Catalog>, StoreError> {
-        let known =
-            Arc::clone(&self.cached.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-        if known.generation == generation {
+        if let Some(known) = self.cached.since(generation) {
+            return Ok(known);
+        }
+        let _reading = self.cached.reading.lock().await;
+        if let Some(known) = self.cached.since(generation) {
             return Ok(known);
         }
         let catalog = Arc::new(self.read_catalog(generation).await?);
-        *self.cached.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
-            Arc::clone(&catalog);
+        // Nobody else writes meanwhile, and what was there was older.
+        *self.cached.newest.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&catalog);
         Ok(catalog)
     }
 

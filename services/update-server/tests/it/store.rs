@@ -56,6 +56,17 @@ on_both! {
         conflict(store.delete_group(&by, &app(), &"none".parse().unwrap()).await, "there is no group `none`");
     }
 
+    /// After a change one reads the catalog, and the others who want it then take the same.
+    async fn the_catalog_is_read_once_per_change(world) {
+        world.fleet(Policy::default()).await;
+        let before = world.store().catalog().await.unwrap();
+        world.change(|policy| policy.percent = 50.0).await;
+        let asked = (0..16).map(|_| world.store().catalog());
+        let catalogs: Vec<_> = futures::future::join_all(asked).await.into_iter().map(Result::unwrap).collect();
+        assert!(catalogs[0].generation > before.generation);
+        assert!(catalogs.iter().all(|catalog| std::sync::Arc::ptr_eq(catalog, &catalogs[0])));
+    }
+
     /// What many change at once is all there afterwards: nobody writes back what they read before another's change.
     async fn changes_of_a_policy_do_not_undo_each_other(world) {
         world.fleet(Policy { at_once: Some(1), ..Policy::default() }).await;
