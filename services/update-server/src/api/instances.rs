@@ -109,13 +109,10 @@ pub(super) async fn alias(
     Body(body): Body<Alias>,
 ) -> Result<StatusCode, Failure> {
     let app = caller.application(&app, Role::Operator).await?;
-    if caller.app.store.instance(&app.id, &machine).await?.is_none() {
-        return Err(Failure::not_found("machine", &machine));
-    }
     if body.alias.len() > 256 || body.alias.chars().any(char::is_control) {
         return Err(Failure::invalid("an alias has up to 256 visible characters"));
     }
-    caller.app.store.set_alias(&caller.by(), &machine, &body.alias).await?;
+    caller.app.store.set_alias(&caller.by(), Some(&app.id), &machine, &body.alias).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

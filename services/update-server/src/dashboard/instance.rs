@@ -168,7 +168,7 @@ pub(super) async fn alias(
             what: "has an alias of more than 100 characters, or of characters that cannot be shown",
         });
     }
-    app.store.set_alias(&visitor.by(&app), &one.machine, alias).await?;
+    app.store.set_alias(&visitor.by(&app), Some(&row.id), &one.machine, alias).await?;
     Ok(Redirect::to(&address(&row.id, &["instances", one.machine.as_str()])).into_response())
 }
 

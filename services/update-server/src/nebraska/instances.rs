@@ -114,6 +114,6 @@ pub(super) async fn rename(ask: Ask) -> Reply<Value> {
         return Err(Failure::bad("`alias` has up to 256 bytes, and no control characters").into());
     }
     let machine: MachineId = ask.named("instance").parse()?;
-    ask.app.store.set_alias(&ask.by, &machine, &alias).await?;
+    ask.app.store.set_alias(&ask.by, None, &machine, &alias).await?;
     Ok(Json(json!({ "id": machine, "alias": alias })))
 }

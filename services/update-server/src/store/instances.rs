@@ -186,25 +186,27 @@ impl Store {
             .transpose()
     }
 
-    /// Gives a machine an alias (in all applications); an empty one takes it away.
+    /// Gives a machine an alias, in one application or in all of them; an empty one takes it away.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
     pub async fn set_alias(
         &self,
         by: &By,
+        app: Option<&AppId>,
         machine: &MachineId,
         alias: &str,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let query = sql!(
-            "UPDATE instances SET given_alias = $2 WHERE machine_id = $1",
+            "UPDATE instances SET given_alias = $2 WHERE machine_id = $1 AND ($3 = '' OR app_id = $3)",
             machine.as_str(),
-            alias
+            alias,
+            app.map(AppId::as_str).unwrap_or_default()
         );
         found(run(query, &mut *tx, "change an instance").await?, "instance", machine)?;
         let detail = serde_json::json!({ "alias": alias });
-        super::activity::audit(&mut tx, by, "instance.alias", None, machine.as_str(), &detail)
+        super::activity::audit(&mut tx, by, "instance.alias", app, machine.as_str(), &detail)
             .await?;
         commit(tx).await
     }

@@ -1,14 +1,15 @@
 //! What is kept, in both databases.
 
 use slipway_update_server::{
+    ids::AppId,
     policy::Policy,
     store::{
-        Arch, Channel, Floor, Group, InstanceFilter, InstanceSort, NewToken, Package, Page, Role,
-        Scope, SortOrder, Span, Store, StoreError,
+        Application, Arch, Channel, Floor, Group, InstanceFilter, InstanceSort, NewToken, Package,
+        Page, Role, Scope, SortOrder, Span, Store, StoreError,
     },
 };
 
-use crate::world::{Host, NEW, OLD, World, app, channel, group, on_both, package};
+use crate::world::{APP, Host, NEW, OLD, World, app, channel, group, on_both, package};
 
 fn conflict<T: std::fmt::Debug>(done: Result<T, StoreError>, expected: &str) {
     let error = done.unwrap_err();
@@ -54,6 +55,33 @@ on_both! {
         group.policy.percent = 101.0;
         conflict(store.update_group(&by, &group).await, "policy");
         conflict(store.delete_group(&by, &app(), &"none".parse().unwrap()).await, "there is no group `none`");
+    }
+
+    /// An alias that is given in one application says nothing in another one.
+    async fn an_alias_holds_where_it_is_given(world) {
+        world.fleet(Policy::default()).await;
+        let (store, by) = (world.store(), world.by());
+        let other: AppId = "00000000-1111-2222-3333-444444444444".parse().unwrap();
+        let row = store.app(&app()).await.unwrap().unwrap();
+        store.create_app(&by, &Application { id: other.clone(), ..row }).await.unwrap();
+        store.create_group(&by, &Group::new(other.clone(), group(), "stable")).await.unwrap();
+        let host = Host::new("both");
+        host.ask(&world).await;
+        let document = host.check().to_xml().replace(APP, other.as_str());
+        world.omaha(&document).await;
+        let names = async || {
+            let there = store.instance(&other, &host.machine()).await.unwrap().unwrap();
+            (world.instance("both").await.given_alias, there.given_alias)
+        };
+        let pair = |here: &str, there: &str| (here.to_owned(), there.to_owned());
+        store.set_alias(&by, Some(&app()), &host.machine(), "door").await.unwrap();
+        assert_eq!(names().await, pair("door", ""));
+        store.set_alias(&by, Some(&other), &host.machine(), "gate").await.unwrap();
+        assert_eq!(names().await, pair("door", "gate"));
+        store.set_alias(&by, None, &host.machine(), "wall").await.unwrap();
+        assert_eq!(names().await, pair("wall", "wall"));
+        let nowhere: AppId = "nowhere".parse().unwrap();
+        conflict(store.set_alias(&by, Some(&nowhere), &host.machine(), "x").await, "there is no instance `both`");
     }
 
     /// After a change one reads the catalog, and the others who want it then take the same.
@@ -117,7 +145,7 @@ on_both! {
         assert_eq!(find(percent).await.0, 0);
         let quote = InstanceFilter { search: Some("' OR 1=1 --".to_owned()), ..all };
         assert_eq!(find(quote).await.0, 0);
-        store.set_alias(&world.by(), &"host-03".parse().unwrap(), "door").await.unwrap();
+        store.set_alias(&world.by(), Some(&app()), &"host-03".parse().unwrap(), "door").await.unwrap();
         Host::new("host-03").ask(&world).await;
         assert_eq!(world.instance("host-03").await.name(), "door");
         let versions = store.version_counts(&app(), Some(&group()), jiff::Timestamp::UNIX_EPOCH).await.unwrap();
