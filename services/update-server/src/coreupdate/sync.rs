@@ -44,6 +44,8 @@ impl fmt::Display for Report {
 pub(super) async fn take(app: &App, by: &By, upstream: &Upstream) -> Result<Report, Failure> {
     let client = reqwest::Client::builder()
         .timeout(PATIENCE)
+        // Whoever runs the upstream must not choose what this server asks.
+        .redirect(reqwest::redirect::Policy::none())
         .build()
         .map_err(|error| unreachable(upstream, &error))?;
     let packages: PublicPackageList =
@@ -124,6 +126,10 @@ async fn fetch<T: DeserializeOwned>(
     let url = format!("{}{}?alt=json", upstream.url, method.expand(&[]));
     let response = client.get(url).send().await.and_then(reqwest::Response::error_for_status);
     let mut response = response.map_err(|error| unreachable(upstream, &error))?;
+    if !response.status().is_success() {
+        let text = format!("it does not answer ({}); give its own address", response.status());
+        return Err(Failure::new(StatusCode::BAD_GATEWAY, text));
+    }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(upstream, &error))? {
         body.extend_from_slice(&chunk);

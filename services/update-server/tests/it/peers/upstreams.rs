@@ -107,3 +107,24 @@ async fn an_upstream_that_is_away_is_named() {
     let (status, _) = world.call_as(As::Nobody, "update.upstream.sync", &[], "", None).await;
     assert_eq!(status, 401);
 }
+
+/// An upstream cannot send this server elsewhere, such as to what only it reaches.
+#[tokio::test]
+async fn an_upstream_that_is_elsewhere_is_not_followed() {
+    let upstream = World::furnished().await;
+    let there = upstream.base.clone();
+    let router = axum::Router::new().fallback(async move |uri: axum::http::Uri| {
+        axum::response::Redirect::temporary(&format!("{there}{uri}"))
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let world = World::new().await;
+    world.good("update.app.insert", &[], json!({ "id": APP })).await;
+    world.good("update.upstream.insert", &[], json!({ "url": url })).await;
+    let done = world.get("update.upstream.sync", &[], "").await;
+    assert_eq!(done["status"], json!("error"), "{done}");
+    assert!(done["detail"].as_str().unwrap().contains("307"), "{done}");
+    let packages = world.get("update.app.package.list", &[APP], "").await;
+    assert_eq!(packages["total"], json!(0), "{packages}");
+}
