@@ -106,7 +106,8 @@ impl BootKeyring<'_> {
         Ok(aside)
     }
 
-    /// The files that enrol the certificates, if all of them are here.
+    /// The files that enrol the certificates, if all of them are here. Files of other certificates than those that are here, of
+    /// keys that were replaced, are none.
     ///
     /// # Errors
     /// When one cannot be read.
@@ -123,7 +124,14 @@ impl BootKeyring<'_> {
                 source,
             })?);
         }
-        Ok(files.try_into().ok().map(Enrolment::from_files))
+        let enrolment = files.try_into().ok().map(Enrolment::from_files);
+        for role in BootRole::ALL.into_iter().filter(|role| self.has_certificate(*role)) {
+            let certificate = self.certificate(role)?;
+            if !enrolment.as_ref().is_some_and(|files| files.enrols(role, &certificate)) {
+                return Ok(None);
+            }
+        }
+        Ok(enrolment)
     }
 
     /// Makes the files that enrol the certificates, anew if they are there. It takes the private keys of PK and KEK.

@@ -67,6 +67,12 @@ impl Enrolment {
         Self { files }
     }
 
+    /// Whether the file of a role sets its variable to this certificate, which is what it ends with.
+    pub fn enrols(&self, role: BootRole, certificate: &Certificate) -> bool {
+        let mut files = BootRole::ALL.into_iter().zip(&self.files);
+        files.any(|(own, file)| own == role && file.ends_with(&signature_list(certificate)))
+    }
+
     /// The files by their names in a folder of `loader/keys` on the ESP (systemd-boot(7)).
     pub fn files(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
         ["PK.auth", "KEK.auth", "db.auth"].into_iter().zip(self.files.iter().map(Vec::as_slice))

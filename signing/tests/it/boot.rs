@@ -242,7 +242,13 @@ fn keys_are_made_once_and_replaced_with_their_certificates() {
     ring.enrol(&mut |_| None, time).unwrap_err();
     let new = ring.create(BootRole::Db, KeyMark::Development, None).unwrap();
     assert_ne!(new.certificate(), old.certificate());
+    // The files are of the old one.
+    assert!(enrolment.enrols(BootRole::Db, old.certificate()));
+    assert!(!enrolment.enrols(BootRole::Db, new.certificate()));
+    assert!(!enrolment.enrols(BootRole::Kek, old.certificate()));
+    assert_eq!(ring.enrolment().unwrap(), None);
     assert_ne!(ring.enrol(&mut |_| None, time).unwrap(), enrolment);
+    assert!(ring.enrolment().unwrap().unwrap().enrols(BootRole::Db, new.certificate()));
 }
 
 fn have_sbsign() -> bool {
