@@ -51,13 +51,13 @@ struct Predicate {
 }
 
 /// Those files of a release that a rebuild must find: what the build graph makes of the sources alone. Payloads stand on what was
-/// released before, and the bill and the provenance are descriptions.
+/// released before, the bill and the provenance are descriptions, and what enrols keys (`.auth`) is their holders' word.
 pub fn rebuilt_files(record: &ReleaseRecord) -> BTreeMap<String, String> {
     let payload = |name: &str| record.payloads.iter().any(|payload| payload.artefact == name);
     record
         .artefacts
         .iter()
-        .filter(|(name, _)| !payload(name) && !name.ends_with(".json"))
+        .filter(|(name, _)| !payload(name) && !name.ends_with(".json") && !name.ends_with(".auth"))
         .map(|(name, artefact)| (name.clone(), artefact.sha256.to_string()))
         .collect()
 }

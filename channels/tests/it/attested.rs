@@ -95,3 +95,12 @@ async fn a_word_that_is_not_theirs_is_refused() {
         "the statement of `east` is not to be believed: it is about something else"
     );
 }
+
+#[test]
+fn what_enrols_keys_comes_out_of_no_build() {
+    let mut record = record("4.0.0");
+    let before = rebuilt_files(&record);
+    let file = record.artefacts.values().next().unwrap().clone();
+    record.artefacts.insert("db.auth".to_owned(), file);
+    assert_eq!(rebuilt_files(&record), before);
+}
