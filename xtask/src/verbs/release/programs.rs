@@ -29,6 +29,9 @@ use crate::{
 /// The unified kernel image, as releases and actions call it.
 const UKI: &str = "slipway.efi";
 
+/// The files of a release that stand for signed programs; no other one belongs on a disk.
+const FILES: [&str; 5] = [UKI, BOOT_LOADER, "PK.auth", "KEK.auth", "db.auth"];
+
 /// The keys of Secure Boot on this machine.
 pub(crate) struct ProgramSigner {
     sources: BootSources,
@@ -63,7 +66,7 @@ pub(super) async fn released(
     }
     let mut found = BTreeMap::new();
     for (name, artefact) in &record.artefacts {
-        if name == UKI || name == BOOT_LOADER || name.ends_with(".auth") {
+        if FILES.contains(&name.as_str()) {
             let digest: Digest = artefact.sha256.to_string().parse()?;
             let fetched = desk.repository.remote().fetch(&context.store, &digest).await?;
             anyhow::ensure!(
@@ -213,6 +216,11 @@ impl ProgramSigner {
             format!("`{}` has no files for enrolment; the holder of PK and KEK makes them: cargo xtask key init", self.dir)
         })?;
         let key = ring.open(BootRole::Db, &mut passphrase)?;
+        anyhow::ensure!(
+            enrolment.enrols(BootRole::Db, key.certificate()),
+            "`{}` has a db.auth of another certificate than the one of the key that signs, so no machine would start the programs; the holder of PK and KEK makes a new one: cargo xtask key init",
+            self.dir
+        );
         let put = |bytes: &[u8]| context.store.put_bytes(bytes);
         let programs = SignedPrograms {
             uki: put(&sign_program(&built.uki, &key)?)?,
