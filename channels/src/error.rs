@@ -196,6 +196,14 @@ pub enum ChannelError {
         /// The role.
         role: RoleName,
     },
+    /// Metadata that gives away what only the channel's keys may do.
+    #[error(
+        "what waits for signatures of `{role}` delegates to other keys; do not sign it, and start again from the promotion"
+    )]
+    Delegates {
+        /// The role.
+        role: RoleName,
+    },
     /// A role that nobody asked to sign.
     #[error("nothing waits for signatures of `{role}`")]
     NothingPending {

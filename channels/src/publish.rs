@@ -172,7 +172,7 @@ impl Repository {
     /// What waits for signatures of a channel.
     ///
     /// # Errors
-    /// When nothing does, or it is older than what the channel says now.
+    /// When nothing does, it is older than what the channel says now, or it delegates, as no channel does.
     pub async fn pending(
         &self,
         state: &State,
@@ -186,21 +186,25 @@ impl Repository {
         if now.is_some_and(|now| pending.content().version <= now) {
             return Err(ChannelError::Outdated { role });
         }
+        if pending.content().delegations.is_some() {
+            return Err(ChannelError::Delegates { role });
+        }
         Ok(pending)
     }
 
-    /// Adds the signatures of the keys at hand to what waits for them, and publishes it if they suffice.
+    /// Adds the signatures of the keys at hand to `pending`, and publishes it if they suffice. It is what [`Self::pending`] gave
+    /// and the holder has looked at: what waits in the repository may be something else by now.
     ///
     /// # Errors
-    /// When nothing waits, a key cannot be used, or somebody else publishes at the same time.
+    /// When a key cannot be used, or somebody else publishes at the same time.
     pub async fn sign(
         &self,
         state: State,
         channel: ChannelName,
+        pending: Pending<Targets>,
         signers: &mut dyn Signers,
         now: Time,
     ) -> Result<Progress, ChannelError> {
-        let pending = self.pending(&state, &channel).await?;
         self.advance(state, channel, pending, signers, now).await
     }
 

@@ -60,7 +60,59 @@ pub struct Release {
     pub target: Target,
 }
 
+/// A target of a channel, beside what the channel says now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposed {
+    /// Its name.
+    pub name: String,
+    /// The digest of its content, in hexadecimal.
+    pub sha256: String,
+    /// Its length in bytes.
+    pub length: u64,
+    /// What becomes of it.
+    pub news: News,
+}
+
+/// What becomes of a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// The channel has it already.
+    Same,
+    /// It comes.
+    New,
+    /// The channel has another content under its name.
+    Changed,
+    /// It goes.
+    Gone,
+}
+
 impl State {
+    /// What the metadata of a channel that waits for signatures would say, beside what it says now, in the order of names.
+    pub fn proposed(&self, channel: &ChannelName, pending: &Pending<Targets>) -> Vec<Proposed> {
+        let none = ChannelTargets::new();
+        let now = self.channels.get(channel).map_or(&none, |role| &role.content().targets);
+        let then = &pending.content().targets;
+        let one = |(name, target): (&tough::TargetName, &Target), news| Proposed {
+            name: name.resolved().to_owned(),
+            sha256: hex(&target.hashes.sha256),
+            length: target.length,
+            news,
+        };
+        let comes = then.iter().map(|(name, target)| {
+            let same = |old: &Target| old.hashes == target.hashes && old.length == target.length;
+            let news = match now.get(name) {
+                None => News::New,
+                Some(old) if same(old) => News::Same,
+                Some(_) => News::Changed,
+            };
+            one((name, target), news)
+        });
+        let gone = now.iter().filter(|(name, _)| !then.contains_key(*name));
+        let mut all: Vec<Proposed> = comes.chain(gone.map(|old| one(old, News::Gone))).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+
     /// The releases of a channel, the oldest first. Names that are none of ours are left out.
     pub fn releases(&self, channel: &ChannelName) -> Vec<Release> {
         self.channels

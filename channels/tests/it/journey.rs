@@ -1,6 +1,6 @@
 //! From alpha to stable.
 
-use slipway_channels::{ChannelError, Progress};
+use slipway_channels::{ChannelError, News, Progress};
 
 use crate::world::{World, bytes};
 
@@ -29,6 +29,58 @@ async fn a_release_goes_from_alpha_to_stable_with_two_of_three() {
     }
     let nothing = world.sign("stable").await.unwrap_err();
     assert_eq!(nothing.to_string(), "nothing waits for signatures of `stable`");
+}
+
+/// Whoever can write to the repository exchanges what waits, between the look and the signature.
+#[tokio::test]
+async fn what_was_looked_at_is_signed() {
+    let mut world = World::new().await;
+    world.release("4.0.0").await.unwrap();
+    world.days(1);
+    world.promote("alpha", "beta", "4.0.0").await.unwrap();
+    world.days(7);
+    world.at_hand(&["stable-2"]);
+    world.promote("beta", "stable", "4.0.0").await.unwrap();
+    let (state, stable) = (world.state().await, "stable".parse().unwrap());
+    let pending = world.repository.pending(&state, &stable).await.unwrap();
+    let proposed = state.proposed(&stable, &pending);
+    let record = proposed.iter().find(|p| p.name == "stable/4.0.0/amd64/release.json").unwrap();
+    let content = bytes("4.0.0");
+    let digest = slipway_store::Digest::of_bytes(&content).to_string();
+    assert_eq!((record.sha256.as_str(), record.length), (digest.as_str(), content.len() as u64));
+    assert_eq!(record.news, News::New);
+
+    let waits = "pending/stable.json";
+    let text = String::from_utf8(pending.to_json().unwrap()).unwrap();
+    let other = text.replace(&digest, &digest.chars().rev().collect::<String>());
+    assert_ne!(other, text);
+    world.repository.remote().overwrite(waits, other.into()).await.unwrap();
+    world.at_hand(&["stable-3", "snapshot", "timestamp"]);
+    let now = world.now;
+    let done = world.repository.sign(state, stable, pending, &mut world.holders, now).await;
+    assert!(matches!(done.unwrap(), Progress::Published { .. }));
+    let seen = world.look().await;
+    assert_eq!(seen.read("stable/4.0.0/amd64/release.json").await.unwrap().unwrap(), content);
+}
+
+#[tokio::test]
+async fn a_channel_that_delegates_is_not_signed() {
+    let mut world = World::new().await;
+    world.release("4.0.0").await.unwrap();
+    world.days(1);
+    world.promote("alpha", "beta", "4.0.0").await.unwrap();
+    world.days(7);
+    world.at_hand(&["stable-2"]);
+    world.promote("beta", "stable", "4.0.0").await.unwrap();
+    let (state, stable) = (world.state().await, "stable".parse().unwrap());
+    let mut content = world.repository.pending(&state, &stable).await.unwrap().content().clone();
+    content.delegations = state.targets.content().delegations.clone();
+    let pending = slipway_signing::Pending::new("stable".parse().unwrap(), content);
+    let waits = "pending/stable.json";
+    let json = pending.to_json().unwrap().into();
+    world.repository.remote().overwrite(waits, json).await.unwrap();
+    let error = world.sign("stable").await.unwrap_err();
+    assert!(matches!(error, ChannelError::Delegates { .. }), "{error:?}");
 }
 
 /// Two releases from alpha to stable, and between them new keys of the root and of a channel. A client that only knew the

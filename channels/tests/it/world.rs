@@ -190,7 +190,8 @@ impl World {
     pub(crate) async fn sign(&mut self, channel: &str) -> Result<Progress, ChannelError> {
         let state = self.state().await;
         let channel = channel.parse().unwrap();
-        self.repository.sign(state, channel, &mut self.holders, self.now).await
+        let pending = self.repository.pending(&state, &channel).await?;
+        self.repository.sign(state, channel, pending, &mut self.holders, self.now).await
     }
 
     /// What a client sees that knows nothing but the first root.

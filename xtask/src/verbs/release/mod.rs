@@ -11,7 +11,7 @@ mod programs;
 mod record;
 mod status;
 
-use slipway_channels::{PromoteOptions, State, promote, release};
+use slipway_channels::{News, PromoteOptions, Proposed, State, promote, release};
 use slipway_packages_manifest::Version;
 use slipway_signing::{KeyMark, RoleName};
 use slipway_store::Pushed;
@@ -109,12 +109,16 @@ pub(crate) async fn sign(context: &Context, args: &Sign) -> anyhow::Result<()> {
     let mut desk = Desk::open(context, &args.releases)?;
     let state = desk.state().await?;
     let pending = desk.repository.pending(&state, &args.role).await?;
-    say(format_args!("`{}` would list:", args.role));
-    let mut names: Vec<&str> =
-        pending.content().targets.keys().map(slipway_signing::TargetName::resolved).collect();
-    names.sort_unstable();
-    for name in names {
-        say(format_args!("  {name}"));
+    say(format_args!("`{}` would list, with SHA-256 and length:", args.role));
+    for target in state.proposed(&args.role, &pending) {
+        let news = match target.news {
+            News::Same => "same   ",
+            News::New => "new    ",
+            News::Changed => "changed",
+            News::Gone => "gone   ",
+        };
+        let Proposed { name, sha256, length, .. } = target;
+        say(format_args!("  {news} {name}  {sha256}  {length} bytes"));
     }
     if args.dry_run {
         say("nothing was signed (--dry-run)");
@@ -122,7 +126,7 @@ pub(crate) async fn sign(context: &Context, args: &Sign) -> anyhow::Result<()> {
     }
     let now = desk.now;
     let role = args.role.clone();
-    let progress = desk.repository.sign(state, role, &mut desk.holders, now).await?;
+    let progress = desk.repository.sign(state, role, pending, &mut desk.holders, now).await?;
     tell(&progress);
     Ok(())
 }
