@@ -97,11 +97,6 @@ const ACCEPTED: &[(&str, &str, &str)] = &[
     ),
     ("NonexistentCategories", "", "categories of the SDK's tools, which Portage has to know"),
     ("StaticSrcUri", "sys-libs/zlib", "a way to write the same address"),
-    (
-        "UnusedEclasses",
-        "",
-        "the first user of `slipway-cargo` is the update agent's package, which is yet to come",
-    ),
 ];
 
 /// Reads what pkgcheck printed.
