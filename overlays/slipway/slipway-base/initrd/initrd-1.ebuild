@@ -13,4 +13,6 @@ KEYWORDS="amd64"
 src_install() {
 	insinto /usr/lib/systemd/system
 	doins -r "${FILESDIR}"/systemd-udev-trigger.service.d
+	insinto /usr/lib/systemd
+	doins -r "${FILESDIR}"/journald.conf.d
 }
