@@ -222,6 +222,12 @@ pub(crate) struct RunArgs {
     /// Hand a systemd credential to the guest
     #[arg(long = "credential", value_name = "NAME=VALUE")]
     pub(crate) credentials: Vec<String>,
+    /// Take firmware that can do Secure Boot: the first boot of a signed disk enrols its certificates and ends, if the disk may
+    #[arg(long)]
+    pub(crate) secure_boot: bool,
+    /// Let the guest update itself from this server, on the channel alpha; this machine is 10.0.2.2 for it
+    #[arg(long, value_name = "URL")]
+    pub(crate) update_server: Option<url::Url>,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -35,6 +35,12 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<()>
         let key = fs_err::read_to_string(path)?;
         credentials.push(format!("ssh.authorized_keys.core={}", key.trim()));
     }
+    if let Some(server) = &args.update_server {
+        // systemd-tmpfiles writes it, at every boot.
+        let text = format!(r#"server = "{server}"\nchannel = "{}"\n"#, Channel::Alpha.as_str());
+        let file = "/run/slipway/update.d/50-run.toml";
+        credentials.push(format!("tmpfiles.extra=f {file} 0644 root root - {text}"));
+    }
     // Without a folder of the user's, the guest starts anew each time, and two guests do not meet.
     fs_err::create_dir_all(context.cache.join("work"))?;
     let fresh = tempfile::Builder::new().prefix("run-").tempdir_in(context.cache.join("work"))?;
@@ -54,6 +60,7 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<()>
         args.memory.to_string(),
         format!("{}G", args.disk_size),
         context.jobs().to_string(),
+        args.secure_boot.to_string(),
     ];
     spec.argv.extend([format.to_owned()].into_iter().chain(numbers).chain(credentials));
     spec.env.remove("LD_PRELOAD");
