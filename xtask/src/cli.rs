@@ -216,7 +216,7 @@ pub(crate) struct RunArgs {
     /// Give the guest a disk of so many gigabytes
     #[arg(long, default_value_t = 8)]
     pub(crate) disk_size: u32,
-    /// Keep what the guest writes in this folder, and start from there the next time [default: forget it]
+    /// Keep what the guest writes in this folder, and go on from there the next time, whatever was built since [default: forget it]
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<camino::Utf8PathBuf>,
     /// Hand a systemd credential to the guest
@@ -239,7 +239,7 @@ pub(crate) struct ShellArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct TestArgs {
-    /// What to test [default: units, then boot]
+    /// What to test [default: units, then boot and update]
     #[command(subcommand)]
     pub(crate) suite: Option<Suite>,
 }
@@ -250,6 +250,8 @@ pub(crate) enum Suite {
     Units(CargoArgs),
     /// Build `minimal`, and boot it in QEMU
     Boot(CargoArgs),
+    /// Release several versions of `minimal`, and update a machine in QEMU from one to the next
+    Update(CargoArgs),
     /// Build an image a second time, in another place, by another engine, with other jobs, and compare every digest
     Reproducible(Reproducible),
 }

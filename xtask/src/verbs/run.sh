@@ -6,7 +6,8 @@ set -eu
 [ -e /out/vars.fd ] || cp /usr/share/OVMF/OVMF_VARS_4M.fd /out/vars.fd
 port=$2 memory=$3 cores=$5 firmware=OVMF_CODE_4M.fd machine=(-machine q35)
 if [ "$6" = true ]; then
-    # Its variables are safe from the system only in system management mode.
+    # Its variables are safe from the system only in system management mode; emulated, that loses interrupts of other cores.
+    cores=1
     firmware=OVMF_CODE_4M.secboot.fd machine=(-machine "q35,smm=on" -global "driver=cfi.pflash01,property=secure,value=on")
 fi
 shift 6
