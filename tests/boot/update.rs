@@ -158,9 +158,10 @@ fn a_machine_takes_new_versions_and_comes_back_from_bad_ones() {
 
     // All that was under Secure Boot: what nobody has signed does not start, whoever put it there.
     guest.check("sudo bootctl status 2> /dev/null | grep -o 'Secure Boot: enabled'", SECURE);
-    guest.run("cd $(bootctl -p)/EFI/Linux && sudo sh -c 'cp slipway-4.0.6.efi slipway-4.1.0+3.efi && printf x | dd of=slipway-4.1.0+3.efi bs=1 seek=1000000 conv=notrunc status=none'");
+    let forge = "cp slipway-4.0.6.efi slipway-4.1.0+3.efi && printf x | dd of=slipway-4.1.0+3.efi bs=1 seek=1000000 conv=notrunc status=none";
+    guest.run(&format!("sudo sh -c 'cd $(bootctl -p)/EFI/Linux && {forge}'"));
     guest.power_off();
     let mut guest = Guest::start(&site.state, &site.options);
-    guest.expect("slipway-4.1.0+2-1.efi");
+    guest.expect("slipway-4.1.0+2-1.efi: Access denied");
     drop(guest);
 }
