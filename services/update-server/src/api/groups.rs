@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    call::{Body, Caller, Names},
+    call::{Body, Caller, Names, put},
     failure::Failure,
 };
 use crate::{
@@ -46,7 +46,8 @@ pub(super) async fn create(
         Some(id) => id,
         None => crate::ids::new_uuid().parse()?,
     };
-    let group = filled(Group::new(app.id, id.clone(), id.as_str()), raw);
+    let mut group = Group::new(app.id, id.clone(), id.as_str());
+    fill(&mut group, raw);
     caller.app.store.create_group(&caller.by(), &group).await?;
     read(&caller, &group.app, &group.id).await
 }
@@ -65,12 +66,15 @@ pub(super) async fn update(
     Body(raw): Body<Raw>,
 ) -> Result<Json<Group>, Failure> {
     let app = caller.application(&app, Role::Operator).await?;
-    let Json(before) = read(&caller, &app.id, &group).await?;
-    if raw.id.as_ref().is_some_and(|id| *id != before.id) {
-        return Err(Failure::invalid("the id of a group does not change"));
-    }
-    caller.app.store.update_group(&caller.by(), &filled(before, raw)).await?;
-    read(&caller, &app.id, &group).await
+    let wanted = raw.id.clone();
+    let change = |group: &mut Group| {
+        if wanted.is_some_and(|id| id != group.id) {
+            return Err(Failure::invalid("the id of a group does not change"));
+        }
+        fill(group, raw);
+        Ok(())
+    };
+    Ok(Json(caller.app.store.change_group(&caller.by(), &app.id, &group, change).await?))
 }
 
 pub(super) async fn remove(
@@ -124,11 +128,12 @@ async fn read(caller: &Caller, app: &AppId, group: &GroupId) -> Result<Json<Grou
     found.map(Json).ok_or_else(|| Failure::not_found("group", group))
 }
 
-fn filled(mut group: Group, raw: Raw) -> Group {
-    group.label = raw.label.unwrap_or(group.label);
-    group.description = raw.description.unwrap_or(group.description);
-    group.track = raw.track.unwrap_or(group.track);
-    group.channel = raw.channel.or(group.channel);
-    group.policy = raw.policy.unwrap_or(group.policy);
-    group
+/// Writes what was sent over a group; what was left out stays.
+fn fill(group: &mut Group, raw: Raw) {
+    let Raw { id: _, label, description, track, channel, policy } = raw;
+    put(&mut group.label, label);
+    put(&mut group.description, description);
+    put(&mut group.track, track);
+    put(&mut group.policy, policy);
+    group.channel = channel.or_else(|| group.channel.take());
 }

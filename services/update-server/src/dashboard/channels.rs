@@ -338,11 +338,16 @@ pub(super) async fn update(
     let Submitted { visitor, fields } = submitted;
     let (row, channel) = find(&app, &visitor, &path).await?;
     let mut problems = Problems::default();
-    let mut changed = channel.clone();
-    read(&fields, &mut problems, &mut changed);
+    let mut wanted = channel.clone();
+    read(&fields, &mut problems, &mut wanted);
     if problems.is_empty() {
-        match app.store.update_channel(&visitor.by(&app), &changed).await {
-            Ok(()) => return Ok(Redirect::to(&address(&row.id, &["channels"])).into_response()),
+        // What the form does not have may have changed since, and stays.
+        let change = |channel: &mut Channel| {
+            *channel = Channel { upstream: channel.upstream.clone(), ..wanted };
+            Ok(())
+        };
+        match app.store.change_channel(&visitor.by(&app), &channel.id, change).await {
+            Ok(_) => return Ok(Redirect::to(&address(&row.id, &["channels"])).into_response()),
             Err(error) => problems.store("package", error)?,
         }
     }

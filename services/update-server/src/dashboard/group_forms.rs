@@ -172,11 +172,16 @@ pub(super) async fn update(
     let (row, group) = find(&app, &visitor, &path).await?;
     visitor.must(Role::Operator, Some(&row.id))?;
     let mut problems = Problems::default();
-    let mut changed = group.clone();
-    read(&fields, &mut problems, &mut changed);
+    let mut wanted = group.clone();
+    read(&fields, &mut problems, &mut wanted);
     if problems.is_empty() {
-        match app.store.update_group(&visitor.by(&app), &changed).await {
-            Ok(()) => return Ok(to_group(&changed)),
+        // The policy may have changed since; only this form's fields are written.
+        let change = |group: &mut Group| {
+            *group = Group { policy: group.policy.clone(), ..wanted };
+            Ok(())
+        };
+        match app.store.change_group(&visitor.by(&app), &row.id, &group.id, change).await {
+            Ok(changed) => return Ok(to_group(&changed)),
             Err(error) => problems.store("channel", error)?,
         }
     }

@@ -18,3 +18,4 @@ mod releases;
 mod rollout;
 mod store;
 mod world;
+mod writers;

@@ -1,7 +1,7 @@
 //! What is kept, in both databases.
 
 use slipway_update_server::{
-    ids::AppId,
+    ids::{AppId, PackageId},
     policy::Policy,
     store::{
         Application, Arch, Channel, Floor, Group, InstanceFilter, InstanceSort, NewToken, Package,
@@ -46,14 +46,22 @@ on_both! {
         store.remove_floor(&by, &channel(), &package(OLD).id).await.unwrap();
         store.blacklist_package(&by, &channel(), &package(OLD).id).await.unwrap();
         conflict(store.set_floor(&by, &floor).await, "is blacklisted");
-        let row = store.channel(&channel()).await.unwrap().unwrap();
-        conflict(store.update_channel(&by, &Channel { package: Some(package(OLD).id), ..row.clone() }).await, "is blacklisted");
+        let point = async |to: PackageId| {
+            let change = |channel: &mut Channel| {
+                channel.package = Some(to);
+                Ok::<_, StoreError>(())
+            };
+            store.change_channel(&by, &channel(), change).await
+        };
+        conflict(point(package(OLD).id).await, "is blacklisted");
         let arm = Package { id: "arm".parse().unwrap(), arch: Arch::Arm64, ..package(NEW) };
         store.create_package(&by, &arm).await.unwrap();
-        conflict(store.update_channel(&by, &Channel { package: Some(arm.id), ..row }).await, "another architecture");
-        let mut group = world.group().await;
-        group.policy.percent = 101.0;
-        conflict(store.update_group(&by, &group).await, "policy");
+        conflict(point(arm.id).await, "another architecture");
+        let foreign = |group: &mut Group| -> Result<(), StoreError> {
+            group.channel = Some("nowhere".parse().unwrap());
+            Ok(())
+        };
+        conflict(store.change_group(&by, &app(), &group(), foreign).await, "there is no channel `nowhere`");
         conflict(store.delete_group(&by, &app(), &"none".parse().unwrap()).await, "there is no group `none`");
     }
 
