@@ -67,11 +67,13 @@ impl From<StoreError> for Failure {
             StoreError::Invalid { .. } | StoreError::Policy { .. } => Self::invalid(message),
             error if error.is_temporary() => {
                 tracing::error!(error = message, "the database failed");
-                Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "unavailable",
-                    "the database does not answer; try again",
-                )
+                let message = match error {
+                    StoreError::Full { .. } => {
+                        "the disk of the database is full; nothing was kept, so make room and try again"
+                    }
+                    _ => "the database does not answer; try again",
+                };
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
             }
             _ => {
                 tracing::error!(error = message, "an internal error");

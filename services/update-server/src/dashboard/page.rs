@@ -127,6 +127,12 @@ impl PageError {
                 format!("The request {what}."),
                 "Nothing was changed. Go back and use the form of the page.",
             ),
+            Self::Store(error @ StoreError::Full { .. }) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The disk is full",
+                sentence(error),
+                "Nothing was changed. Make room on the disk of the database, and send it again.",
+            ),
             Self::Store(error) if error.is_temporary() => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The database does not answer",

@@ -10,6 +10,7 @@ mod bad_input;
 mod binary;
 mod dashboard;
 mod exchanges;
+mod faults;
 mod limits;
 mod operations;
 mod peers;
