@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, net::SocketAddr};
 
 use camino::Utf8PathBuf;
 
+use crate::tls::TlsFiles;
+
 /// A setting.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
@@ -33,6 +35,17 @@ pub const SETTINGS: &[Setting] = &[
         "base-url",
         "",
         "The address that clients know this server by; the Host header of a request if empty",
+    ),
+    setting(
+        "tls-certificate",
+        "",
+        "A file with the certificate and those that it was issued by, as PEM; plain HTTP if empty",
+    ),
+    setting("tls-key", "", "The file with the key of the certificate, as PEM"),
+    setting(
+        "tls-interval",
+        "60",
+        "How often both files are looked at, in seconds; SIGHUP does it at once",
     ),
     setting(
         "authentication",
@@ -86,6 +99,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The address that clients know this server by, without a slash at the end; from the `Host` header if absent.
     pub base_url: Option<String>,
+    /// Where certificate and key are, if the server speaks TLS itself.
+    pub tls: Option<TlsFiles>,
+    /// How often they are looked at, in seconds.
+    pub tls_interval: u64,
     /// A repository of signed releases, served below `/repository/`.
     pub releases: Option<Utf8PathBuf>,
     /// The root that the releases are verified from.
@@ -242,6 +259,8 @@ impl Config {
                 "an address and a port, such as 127.0.0.1:8000",
             )?,
             base_url: base_url(&text("base-url"))?,
+            tls: tls(path("tls-certificate"), path("tls-key"))?,
+            tls_interval: positive("tls-interval", &text("tls-interval"))?,
             releases: path("releases"),
             root: path("root"),
             memory: text("memory").into(),
@@ -309,6 +328,17 @@ impl Config {
         Ok(())
     }
 
+    /// How clients speak to this server, unless a proxy is in front.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// Whether browsers speak TLS, with this server or with a proxy in front.
+    pub fn is_secure(&self) -> bool {
+        let base = self.base_url.as_deref().map(|url| url.starts_with("https://"));
+        base.unwrap_or(self.tls.is_some())
+    }
+
     /// Whether a proxy is in front, so that others come through the loopback address too.
     fn is_fronted(&self) -> bool {
         let url = self.base_url.as_deref().and_then(|base| url::Url::parse(base).ok());
@@ -365,6 +395,18 @@ fn choice<T: Copy>(
     })
 }
 
+fn tls(
+    certificate: Option<Utf8PathBuf>,
+    key: Option<Utf8PathBuf>,
+) -> Result<Option<TlsFiles>, ConfigError> {
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(ConfigError::Alone { one: "tls-certificate", other: "tls-key" }),
+        (None, Some(_)) => Err(ConfigError::Alone { one: "tls-key", other: "tls-certificate" }),
+    }
+}
+
 fn base_url(text: &str) -> Result<Option<String>, ConfigError> {
     if text.is_empty() {
         return Ok(None);
@@ -409,6 +451,8 @@ mod tests {
         check(&[("authentication", "maybe")], "required, off or auto");
         check(&[("base-url", "ftp://x")], "http or https");
         check(&[("releases", "/r")], "`releases` needs `root`");
+        check(&[("tls-certificate", "/c")], "`tls-certificate` needs `tls-key`");
+        check(&[("tls-key", "/k")], "`tls-key` needs `tls-certificate`");
         check(&[("authentication", "off"), ("listen", "0.0.0.0:8000")], "no loopback address");
         let behind = ("base-url", "https://updates.example");
         check(&[("authentication", "off"), behind], "a proxy is in front");
@@ -440,6 +484,21 @@ mod tests {
         assert_eq!(values["listen"], "127.0.0.1:1");
         assert!(read_file("lissen = 3").unwrap_err().to_string().contains("lissen"));
         assert!(read_file("= 3").is_err());
+    }
+
+    #[test]
+    fn browsers_keep_cookies_for_tls_where_there_is_tls() {
+        let tls = [("tls-certificate", "/c"), ("tls-key", "/k")];
+        let behind = ("base-url", "https://updates.example");
+        let plain = ("base-url", "http://updates.example");
+        let check = |values: &[(&str, &str)], scheme, secure| {
+            let config = config(values).unwrap();
+            assert_eq!((config.scheme(), config.is_secure()), (scheme, secure), "{values:?}");
+        };
+        check(&[], "http", false);
+        check(&tls, "https", true);
+        check(&[behind], "http", true);
+        check(&[tls[0], tls[1], plain], "https", false);
     }
 
     #[test]

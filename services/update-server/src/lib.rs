@@ -5,6 +5,7 @@
 //! - [`policy`]: who gets which version, and when; a pure function.
 //! - [`checks`]: machines that ask.
 //! - [`app::App`]: what every request handler gets.
+//! - [`tls`]: the certificate of a server that no proxy is in front of.
 
 pub mod api;
 pub mod app;
@@ -21,6 +22,7 @@ pub mod ops;
 pub mod policy;
 pub mod releases;
 pub mod store;
+pub mod tls;
 
 /// An error with everything that caused it, in one line.
 pub fn chain(error: &dyn std::error::Error) -> String {

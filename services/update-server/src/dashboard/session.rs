@@ -150,10 +150,7 @@ pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
 
 /// The cookie of a session; an empty secret ends it.
 pub(super) fn session_cookie(app: &App, secret: &str) -> HeaderValue {
-    let secure = match &app.config.base_url {
-        Some(url) if url.starts_with("https://") => "; Secure",
-        _ => "",
-    };
+    let secure = if app.config.is_secure() { "; Secure" } else { "" };
     cookie_header(SESSION, secret, secure)
 }
 

@@ -18,5 +18,6 @@ mod postgres;
 mod releases;
 mod rollout;
 mod store;
+mod tls;
 mod world;
 mod writers;
