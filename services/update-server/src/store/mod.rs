@@ -33,7 +33,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use sqlx::{AnyPool, any::AnyPoolOptions};
+use sqlx::{AnyPool, Connection as _, any::AnyPoolOptions};
 
 pub use activity::{Activity, ActivityClass, ActivityFilter, AuditEntry, NewActivity, Severity};
 pub use catalog::{Catalog, CatalogApp, CatalogChannel, CatalogGroup};
@@ -114,6 +114,12 @@ impl Store {
             .idle_timeout(if memory { None } else { Some(Duration::from_secs(600)) })
             .max_lifetime(None)
             .acquire_timeout(ACQUIRE)
+            // A commit that fails for want of room can leave a connection of SQLite inside a transaction that is none any more.
+            // Nothing could begin on it again.
+            .before_acquire(|connection, _| {
+                let fine = !connection.is_in_transaction();
+                Box::pin(async move { Ok(fine) })
+            })
             .after_connect(move |connection, _| {
                 Box::pin(async move { prepare(connection, kind).await })
             })
