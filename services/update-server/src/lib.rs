@@ -5,6 +5,7 @@
 //! - [`policy`]: who gets which version, and when; a pure function.
 //! - [`checks`]: machines that ask.
 //! - [`app::App`]: what every request handler gets.
+//! - [`oidc`]: people who log in through an issuer.
 //! - [`tls`]: the certificate of a server that no proxy is in front of.
 
 pub mod api;
@@ -18,6 +19,7 @@ pub mod endpoint;
 pub mod http;
 pub mod ids;
 pub mod nebraska;
+pub mod oidc;
 pub mod ops;
 pub mod policy;
 pub mod releases;

@@ -1,6 +1,6 @@
 //! The program: reads flags, environment and file, starts the server, ends it in good order.
 
-use std::{collections::BTreeMap, process::ExitCode, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use camino::Utf8PathBuf;
@@ -131,14 +131,7 @@ async fn serve(mut config: Config, _: ArgMatches) -> anyhow::Result<()> {
     let (engine, writing) = Engine::start(store.clone(), clock.clone(), stops.clone());
     let (end, ending) = watch::channel(false);
     let deadline = Duration::from_secs(config.shutdown_seconds);
-    let app = App {
-        store: store.clone(),
-        engine,
-        config: Arc::new(config),
-        clock,
-        ending,
-        metrics: Arc::default(),
-    };
+    let app = App::new(store.clone(), engine, config, clock, ending);
     let mut tasks = JoinSet::new();
     tasks.spawn(ops::sweep_often(app.clone(), stops));
     tasks.spawn(ops::forget_old(app.clone()));

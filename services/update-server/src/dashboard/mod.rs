@@ -21,6 +21,7 @@ mod instance;
 mod instances;
 mod live;
 mod login;
+mod oidc;
 mod packages;
 mod page;
 mod policy_form;
@@ -50,6 +51,8 @@ pub fn router() -> Router<App> {
     Router::new()
         .route("/", get(apps::list))
         .route("/login", get(login::page).post(login::enter))
+        .route("/login/oidc", get(oidc::begin))
+        .route("/login/oidc/callback", get(oidc::finish))
         .route("/logout", post(login::leave))
         .route("/static/{file}", get(assets::file))
         .route("/favicon.ico", get(|| async { Redirect::permanent("/static/icon.svg") }))

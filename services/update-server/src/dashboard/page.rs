@@ -31,6 +31,7 @@ static TEMPLATES: LazyLock<Tera> = LazyLock::new(|| {
         "app.html",
         "error.html",
         "login.html",
+        "continue.html",
         "apps.html",
         "app_form.html",
         "groups.html",

@@ -80,16 +80,20 @@ impl FromRequestParts<App> for Visitor {
             Ok(None) => return Err(to_login(parts)),
             Err(error) => return Err(error.into_response()),
         };
-        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         Ok(Self {
             principal,
             form_token: form_token(binding(parts), &secret),
             session: !secret.is_empty(),
-            address: address
-                .map(|info| client_address(app, info.0, &parts.headers).to_string())
-                .unwrap_or_default(),
+            address: peer_address(app, parts),
         })
     }
+}
+
+/// Where a request comes from; empty if nobody knows.
+pub(super) fn peer_address(app: &App, parts: &Parts) -> String {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let address = peer.map(|peer| client_address(app, peer.0, &parts.headers).to_string());
+    address.unwrap_or_default()
 }
 
 async fn principal(

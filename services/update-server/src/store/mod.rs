@@ -22,6 +22,7 @@ mod leases;
 mod migrate;
 mod packages;
 mod rows;
+mod sessions;
 mod sql;
 mod stats;
 mod upstreams;

@@ -1,92 +1,17 @@
 //! What is configured. Each setting is declared once in [`SETTINGS`]: flag, variable, key of the file, default and help come
 //! from there.
 
+mod table;
+mod values;
+
 use std::{collections::BTreeMap, net::SocketAddr};
 
 use camino::Utf8PathBuf;
 
-use crate::tls::TlsFiles;
+pub use table::{SETTINGS, Setting};
 
-/// A setting.
-#[derive(Clone, Copy, Debug)]
-pub struct Setting {
-    /// The key of the file; the flag is `--KEY`, the variable `SLIPWAY_UPDATE_SERVER_KEY` in capitals with underscores.
-    pub key: &'static str,
-    /// What it is if nobody says; empty for nothing.
-    pub default: &'static str,
-    /// For people.
-    pub help: &'static str,
-}
-
-const fn setting(key: &'static str, default: &'static str, help: &'static str) -> Setting {
-    Setting { key, default, help }
-}
-
-/// All settings.
-pub const SETTINGS: &[Setting] = &[
-    setting(
-        "database-url",
-        "sqlite:slipway-update-server.sqlite",
-        "Where the database is: sqlite:FILE or postgres://USER@HOST/NAME",
-    ),
-    setting("connections", "8", "How many connections to the database there are at most"),
-    setting("listen", "127.0.0.1:8000", "Where to listen: ADDRESS:PORT"),
-    setting(
-        "base-url",
-        "",
-        "The address that clients know this server by; the Host header of a request if empty",
-    ),
-    setting(
-        "tls-certificate",
-        "",
-        "A file with the certificate and those that it was issued by, as PEM; plain HTTP if empty",
-    ),
-    setting("tls-key", "", "The file with the key of the certificate, as PEM"),
-    setting(
-        "tls-interval",
-        "60",
-        "How often both files are looked at, in seconds; SIGHUP does it at once",
-    ),
-    setting(
-        "authentication",
-        "auto",
-        "required, off (only on loopback, without a proxy), or auto: off there until there is a user, required elsewhere",
-    ),
-    setting(
-        "releases",
-        "",
-        "A folder with a repository of signed releases, served below /repository/ and imported",
-    ),
-    setting("root", "", "The root.json that the releases are verified from"),
-    setting(
-        "memory",
-        "slipway-update-server.memory",
-        "A folder that remembers which signed metadata was seen, against rollback",
-    ),
-    setting("release-interval", "60", "How often the repository is looked at, in seconds"),
-    setting(
-        "packages",
-        "",
-        "A folder for uploaded packages, served below /packages/; uploads are refused if empty",
-    ),
-    setting("webhook", "", "A URL that gets a POST with JSON when a group stops by itself"),
-    setting("retention-days", "90", "How long events are kept, in days"),
-    setting("machine-days", "180", "How long machines are kept that do not ask, in days"),
-    setting("sweep-interval", "10", "How often grants that are over are looked for, in seconds"),
-    setting(
-        "rate-limit",
-        "6000",
-        "Requests per minute that an address may send, loopback left out; 0 for any number",
-    ),
-    setting(
-        "forwarded-for",
-        "no",
-        "yes if a proxy in front sets X-Forwarded-For, which is believed then",
-    ),
-    setting("shutdown-seconds", "20", "How long requests may take to end when the server ends"),
-    setting("log-format", "text", "text or json"),
-    setting("log-level", "info", "error, warn, info, debug or trace"),
-];
+use crate::{oidc::OidcSettings, tls::TlsFiles};
+use values::{base_url, choice, oidc, parsed, positive, tls};
 
 /// The configuration, validated.
 #[derive(Clone, Debug)]
@@ -115,6 +40,8 @@ pub struct Config {
     pub packages: Option<Utf8PathBuf>,
     /// Whether requests to the APIs must prove who they come from.
     pub authentication: Authentication,
+    /// The issuer that people log in through.
+    pub oidc: Option<OidcSettings>,
     /// Who is told when a group stops by itself.
     pub webhook: Option<url::Url>,
     /// How long events are kept, in days.
@@ -197,6 +124,11 @@ pub enum ConfigError {
         /// Which is missing.
         other: &'static str,
     },
+    /// No authentication, and an issuer to log in through.
+    #[error(
+        "authentication is off, and `oidc-issuer` says how people log in; require authentication"
+    )]
+    Needless,
     /// No authentication behind a proxy, which others come through.
     #[error(
         "authentication is off, and `base-url` or `forwarded-for` says that a proxy is in front; require authentication"
@@ -210,13 +142,6 @@ pub enum ConfigError {
         /// Where it would listen.
         listen: SocketAddr,
     },
-}
-
-impl Setting {
-    /// The variable of the environment.
-    pub fn variable(&self) -> String {
-        format!("SLIPWAY_UPDATE_SERVER_{}", self.key.replace('-', "_").to_ascii_uppercase())
-    }
 }
 
 /// Reads a configuration file: TOML, one key per setting.
@@ -276,6 +201,7 @@ impl Config {
                     ("auto", Authentication::Auto),
                 ],
             )?,
+            oidc: oidc(&text)?,
             webhook: match text("webhook").as_str() {
                 "" => None,
                 url => Some(parsed("webhook", url, "a URL")?),
@@ -319,6 +245,9 @@ impl Config {
         if self.releases.is_some() && self.root.is_none() {
             return Err(ConfigError::Alone { one: "releases", other: "root" });
         }
+        if self.authentication == Authentication::Off && self.oidc.is_some() {
+            return Err(ConfigError::Needless);
+        }
         if self.authentication == Authentication::Off && !self.listen.ip().is_loopback() {
             return Err(ConfigError::Open { listen: self.listen });
         }
@@ -355,7 +284,10 @@ impl Config {
     pub fn decided(&self, has_users: bool) -> Authentication {
         match self.authentication {
             Authentication::Auto
-                if self.listen.ip().is_loopback() && !self.is_fronted() && !has_users =>
+                if self.listen.ip().is_loopback()
+                    && !self.is_fronted()
+                    && !has_users
+                    && self.oidc.is_none() =>
             {
                 Authentication::Off
             }
@@ -363,63 +295,6 @@ impl Config {
             said => said,
         }
     }
-}
-
-fn parsed<T: std::str::FromStr>(
-    key: &'static str,
-    value: &str,
-    expected: &'static str,
-) -> Result<T, ConfigError> {
-    value.trim().parse().map_err(|_| ConfigError::Value { key, value: value.to_owned(), expected })
-}
-
-fn positive(key: &'static str, value: &str) -> Result<u64, ConfigError> {
-    let expected = "a number of seconds above 0";
-    match parsed(key, value, expected)? {
-        0 => Err(ConfigError::Value { key, value: value.to_owned(), expected }),
-        seconds => Ok(seconds),
-    }
-}
-
-fn choice<T: Copy>(
-    key: &'static str,
-    value: &str,
-    expected: &'static str,
-    choices: &[(&str, T)],
-) -> Result<T, ConfigError> {
-    let found = choices.iter().find(|(word, _)| *word == value);
-    found.map(|(_, choice)| *choice).ok_or_else(|| ConfigError::Value {
-        key,
-        value: value.to_owned(),
-        expected,
-    })
-}
-
-fn tls(
-    certificate: Option<Utf8PathBuf>,
-    key: Option<Utf8PathBuf>,
-) -> Result<Option<TlsFiles>, ConfigError> {
-    match (certificate, key) {
-        (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
-        (None, None) => Ok(None),
-        (Some(_), None) => Err(ConfigError::Alone { one: "tls-certificate", other: "tls-key" }),
-        (None, Some(_)) => Err(ConfigError::Alone { one: "tls-key", other: "tls-certificate" }),
-    }
-}
-
-fn base_url(text: &str) -> Result<Option<String>, ConfigError> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let url: url::Url = parsed("base-url", text, "an http or https URL")?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(ConfigError::Value {
-            key: "base-url",
-            value: text.to_owned(),
-            expected: "an http or https URL",
-        });
-    }
-    Ok(Some(text.trim_end_matches('/').to_owned()))
 }
 
 #[cfg(test)]
@@ -484,6 +359,38 @@ mod tests {
         assert_eq!(values["listen"], "127.0.0.1:1");
         assert!(read_file("lissen = 3").unwrap_err().to_string().contains("lissen"));
         assert!(read_file("= 3").is_err());
+    }
+
+    #[test]
+    fn an_issuer_needs_all_that_belongs_to_it() {
+        let whole = [
+            ("oidc-issuer", "https://issuer.example"),
+            ("oidc-client-id", "slipway"),
+            ("oidc-roles", "ops=operator"),
+            ("base-url", "https://updates.example"),
+        ];
+        let set = config(&whole).unwrap();
+        assert_eq!(set.decided(false), Authentication::Required);
+        assert_eq!(set.oidc.unwrap().session_hours, 12);
+        let check = |changes: &[(&'static str, &'static str)], expected: &str| {
+            let mut values = changes.to_vec();
+            values.extend(
+                whole.iter().filter(|(key, _)| changes.iter().all(|(other, _)| key != other)),
+            );
+            let error = config(&values).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        };
+        check(&[("base-url", "")], "`oidc-issuer` needs `base-url`");
+        check(&[("oidc-client-id", "")], "needs `oidc-client-id`");
+        check(&[("oidc-roles", "")], "needs `oidc-roles`");
+        check(&[("oidc-issuer", "")], "needs `oidc-issuer`");
+        check(&[("oidc-issuer", "http://issuer.example")], "give an https URL");
+        check(&[("oidc-issuer", "https://issuer.example/?x=y")], "without a query");
+        check(&[("oidc-roles", "ops=root")], "GROUP=ROLE");
+        check(&[("oidc-scopes", "email")], "`openid` among them");
+        check(&[("oidc-session-hours", "long")], "a number of hours");
+        let here = ("base-url", "http://localhost:8000");
+        check(&[("authentication", "off"), here], "`oidc-issuer` says how people log in");
     }
 
     #[test]
