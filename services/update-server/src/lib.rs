@@ -6,6 +6,7 @@
 //! - [`checks`]: machines that ask.
 //! - [`app::App`]: what every request handler gets.
 //! - [`oidc`]: people who log in through an issuer.
+//! - [`syncer`]: another Omaha server that channels follow.
 //! - [`tls`]: the certificate of a server that no proxy is in front of.
 
 pub mod api;
@@ -24,6 +25,7 @@ pub mod ops;
 pub mod policy;
 pub mod releases;
 pub mod store;
+pub mod syncer;
 pub mod tls;
 
 /// An error with everything that caused it, in one line.

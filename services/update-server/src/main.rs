@@ -15,6 +15,7 @@ use slipway_update_server::{
     ids::UserName,
     ops, releases,
     store::{By, NewToken, Role, Scope, Store},
+    syncer,
     tls::{self, Certificate},
 };
 use tokio::{
@@ -136,6 +137,7 @@ async fn serve(mut config: Config, _: ArgMatches) -> anyhow::Result<()> {
     tasks.spawn(ops::sweep_often(app.clone(), stops));
     tasks.spawn(ops::forget_old(app.clone()));
     tasks.spawn(import_often(app.clone()));
+    tasks.spawn(syncer::sync_often(app.clone()));
     tasks.spawn(ops::tell_webhook(app.clone(), stopped));
     if let Some(certificate) = certificate {
         use tokio::signal::unix::{SignalKind, signal};

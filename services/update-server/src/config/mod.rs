@@ -10,8 +10,8 @@ use camino::Utf8PathBuf;
 
 pub use table::{SETTINGS, Setting};
 
-use crate::{oidc::OidcSettings, tls::TlsFiles};
-use values::{base_url, choice, oidc, parsed, positive, tls};
+use crate::{oidc::OidcSettings, syncer::SyncSettings, tls::TlsFiles};
+use values::{base_url, choice, oidc, parsed, positive, sync, tls};
 
 /// The configuration, validated.
 #[derive(Clone, Debug)]
@@ -42,6 +42,8 @@ pub struct Config {
     pub authentication: Authentication,
     /// The issuer that people log in through.
     pub oidc: Option<OidcSettings>,
+    /// Another Omaha server that channels follow.
+    pub sync: Option<SyncSettings>,
     /// Who is told when a group stops by itself.
     pub webhook: Option<url::Url>,
     /// How long events are kept, in days.
@@ -202,6 +204,7 @@ impl Config {
                 ],
             )?,
             oidc: oidc(&text)?,
+            sync: sync(&text)?,
             webhook: match text("webhook").as_str() {
                 "" => None,
                 url => Some(parsed("webhook", url, "a URL")?),
@@ -391,6 +394,25 @@ mod tests {
         check(&[("oidc-session-hours", "long")], "a number of hours");
         let here = ("base-url", "http://localhost:8000");
         check(&[("authentication", "off"), here], "`oidc-issuer` says how people log in");
+    }
+
+    #[test]
+    fn following_another_server_needs_its_tracks() {
+        let url = ("sync-url", "https://up.example/v1/update/");
+        let feeds = ("sync-feeds", "stable/amd64");
+        assert_eq!(config(&[url, feeds]).unwrap().sync.unwrap().interval, 3600);
+        let check = |values: &[(&str, &str)], expected: &str| {
+            let error = config(values).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        };
+        check(&[url], "`sync-url` needs `sync-feeds`");
+        check(&[feeds], "`sync-feeds` needs `sync-url`");
+        check(&[("sync-url", "up.example"), feeds], "an http or https URL");
+        check(&[("sync-url", "ftp://up.example"), feeds], "an http or https URL");
+        check(&[url, ("sync-feeds", "stable")], "TRACK/ARCHITECTURE");
+        check(&[url, feeds, ("sync-payloads", "copy")], "link or host");
+        check(&[url, feeds, ("sync-payloads", "host")], "`sync-payloads` needs `packages`");
+        check(&[url, feeds, ("sync-interval", "0")], "above 0");
     }
 
     #[test]

@@ -86,6 +86,22 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "A folder for uploaded packages, served below /packages/; uploads are refused if empty",
     ),
+    setting(
+        "sync-url",
+        "",
+        "An Omaha server whose versions are taken over, such as https://public.update.flatcar-linux.net/v1/update/",
+    ),
+    setting(
+        "sync-feeds",
+        "",
+        "Which tracks channels follow: TRACK/ARCHITECTURE, with @APPLICATION unless it is Flatcar, separated by commas",
+    ),
+    setting("sync-interval", "3600", "How often the other server is asked, in seconds"),
+    setting(
+        "sync-payloads",
+        "link",
+        "link: machines fetch from where the other server says; host: payloads are fetched, verified, and served below /packages/",
+    ),
     setting("webhook", "", "A URL that gets a POST with JSON when a group stops by itself"),
     setting("retention-days", "90", "How long events are kept, in days"),
     setting("machine-days", "180", "How long machines are kept that do not ask, in days"),

@@ -5,6 +5,7 @@ use camino::Utf8PathBuf;
 use super::ConfigError;
 use crate::{
     oidc::{OidcSettings, Secret, group_roles, is_private},
+    syncer::{Payloads, SyncSettings, sync_feeds},
     tls::TlsFiles,
 };
 
@@ -91,6 +92,34 @@ pub(super) fn oidc(text: &impl Fn(&str) -> String) -> Result<Option<OidcSettings
         roles,
         session_hours: parsed(hours, &text(hours), "a number of hours")?,
     }))
+}
+
+pub(super) fn sync(text: &impl Fn(&str) -> String) -> Result<Option<SyncSettings>, ConfigError> {
+    let (url, feeds) = (text("sync-url"), text("sync-feeds"));
+    match (url.is_empty(), feeds.is_empty()) {
+        (true, true) => return Ok(None),
+        (true, false) => return Err(ConfigError::Alone { one: "sync-feeds", other: "sync-url" }),
+        (false, true) => return Err(ConfigError::Alone { one: "sync-url", other: "sync-feeds" }),
+        (false, false) => {}
+    }
+    let (key, expected) = ("sync-url", "an http or https URL");
+    let parsed_url: url::Url = parsed(key, &url, expected)?;
+    if !matches!(parsed_url.scheme(), "http" | "https") {
+        return Err(ConfigError::Value { key, value: url, expected });
+    }
+    let (key, expected) = ("sync-feeds", "TRACK/ARCHITECTURE@APPLICATION, separated by commas");
+    let read = sync_feeds(&feeds).ok_or(ConfigError::Value { key, value: feeds, expected })?;
+    let payloads = choice(
+        "sync-payloads",
+        &text("sync-payloads"),
+        "link or host",
+        &[("link", Payloads::Link), ("host", Payloads::Host)],
+    )?;
+    if payloads == Payloads::Host && text("packages").is_empty() {
+        return Err(ConfigError::Alone { one: "sync-payloads", other: "packages" });
+    }
+    let interval = positive("sync-interval", &text("sync-interval"))?;
+    Ok(Some(SyncSettings { url: parsed_url, feeds: read, interval, payloads }))
 }
 
 pub(super) fn base_url(text: &str) -> Result<Option<String>, ConfigError> {

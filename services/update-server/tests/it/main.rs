@@ -18,6 +18,7 @@ mod postgres;
 mod releases;
 mod rollout;
 mod store;
+mod syncer;
 mod tls;
 mod world;
 mod writers;
