@@ -4,7 +4,7 @@ use reqwest::header;
 use serde_json::{Value, json};
 use slipway_update_server::{
     policy::Policy,
-    store::{Channel, Group, StoreError},
+    store::{Channel, Group, Package, StoreError},
 };
 
 use crate::world::{APP, World, app, channel, group, on_both};
@@ -146,6 +146,45 @@ on_both! {
             assert_eq!(now.upstream.len(), (before + 1) * TIMES as usize, "{way:?}");
             assert_eq!(now.package, Some(crate::world::package(crate::world::NEW).id), "{way:?}");
         }
+    }
+
+    async fn who_changes_an_application_or_a_package_undoes_nothing(world) {
+        world.fleet(Policy::default()).await;
+        let (by, id) = (world.by(), crate::world::package(crate::world::NEW).id);
+        let method = slipway_coreupdate::find("update.app.update").unwrap();
+        let (path, id_of_app) = (method.expand(&[APP]), app());
+        let labels = futures::future::join_all((0..TIMES).map(|number| {
+            send_json(&world, method.verb.as_str(), &path, json!({ "label": format!("{number}") }))
+        }));
+        let texts = futures::future::join_all((0..TIMES).map(|_| {
+            world.store().change_app(&by, &id_of_app, |app| app.description.push('x'))
+        }));
+        let (_, texts) = futures::join!(labels, texts);
+        texts.into_iter().for_each(|done| drop(done.unwrap()));
+        let now = world.store().app(&id_of_app).await.unwrap().unwrap();
+        assert_eq!(now.description.len(), TIMES as usize);
+        assert_ne!(now.label, "Container Linux");
+
+        // Nebraska knows nothing of release notes.
+        let path = format!("/api/apps/{APP}/packages/{id}");
+        let bodies = futures::future::join_all((0..TIMES).map(|number| {
+            let body = json!({
+                "application_id": APP, "arch": 1, "channels_blacklist": [], "description": format!("{number}"), "filename": "update.gz",
+                "hash": crate::world::SHA1, "size": "7", "url": "https://x.example/", "version": crate::world::NEW, "type": 1,
+            });
+            send_json(&world, "PUT", &path, body)
+        }));
+        let notes = futures::future::join_all((0..TIMES).map(|_| {
+            let lengthen = |package: &mut Package| {
+                package.release_notes.push('x');
+                Ok::<_, StoreError>(())
+            };
+            world.store().change_package(&by, &id, lengthen)
+        }));
+        let (_, notes) = futures::join!(bodies, notes);
+        notes.into_iter().for_each(|done| drop(done.unwrap()));
+        let now = world.store().package(&id).await.unwrap().unwrap();
+        assert_eq!((now.release_notes.len(), now.size), (TIMES as usize, 7));
     }
 
     /// A change that is refused half-way leaves everything as it was, and the lock free.
