@@ -125,6 +125,13 @@ async fn application(app: &App, visitor: &Visitor, name: &str) -> Result<Applica
     Ok(found)
 }
 
+/// An application that a visitor may operate.
+async fn operated(app: &App, visitor: &Visitor, name: &str) -> Result<Application, PageError> {
+    let found = application(app, visitor, name).await?;
+    visitor.must(Role::Operator, Some(&found.id))?;
+    Ok(found)
+}
+
 /// A text as one segment of an address.
 fn segment(text: &str) -> String {
     text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
