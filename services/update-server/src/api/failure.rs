@@ -35,6 +35,13 @@ impl Failure {
         Self::new(StatusCode::NOT_FOUND, "not-found", format!("there is no {what} `{name}`"))
     }
 
+    pub(super) fn changed(what: &str, name: impl std::fmt::Display) -> Self {
+        let message = format!(
+            "the {what} `{name}` is another now than `If-Match` says; read it again, and change that"
+        );
+        Self::new(StatusCode::PRECONDITION_FAILED, "changed", message)
+    }
+
     pub(super) fn invalid(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message)
     }

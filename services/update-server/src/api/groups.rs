@@ -1,16 +1,20 @@
 //! Methods about groups.
 
-use axum::{Json, http::StatusCode};
+use axum::{
+    Json,
+    http::{HeaderMap, HeaderName, StatusCode, header},
+};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::{
     call::{Body, Caller, Names, put},
     failure::Failure,
 };
 use crate::{
-    ids::{AppId, ChannelId, GroupId},
+    ids::{AppId, ChannelId, GroupId, hex},
     policy::Policy,
     store::{Group, Paged, Role},
 };
@@ -55,26 +59,52 @@ pub(super) async fn create(
 pub(super) async fn show(
     caller: Caller,
     Names((app, group)): Names<(String, GroupId)>,
-) -> Result<Json<Group>, Failure> {
+) -> Result<Tagged, Failure> {
     let app = caller.application(&app, Role::Viewer).await?;
-    read(&caller, &app.id, &group).await
+    read(&caller, &app.id, &group).await.map(|Json(group)| tagged(group))
+}
+
+/// A group with the tag of what it is now.
+type Tagged = ([(HeaderName, String); 1], Json<Group>);
+
+fn tagged(group: Group) -> Tagged {
+    ([(header::ETAG, tag(&group))], Json(group))
+}
+
+/// A text that is another one when people change the group, or it stops by itself. What the server notes about rollouts does
+/// not count: it changes all the time.
+fn tag(group: &Group) -> String {
+    let Group { label, description, track, channel, policy, stopped_reason, .. } = group;
+    let text = json!([label, description, track, channel, policy, stopped_reason]).to_string();
+    format!("\"{}\"", hex(&Sha256::digest(text)[..16]))
+}
+
+/// Fails if the caller has said what the group was (`If-Match`), and it is that no longer.
+fn check_tag(group: &Group, wanted: Option<&str>) -> Result<(), Failure> {
+    let now = tag(group);
+    let fits = |wanted: &str| wanted.split(',').any(|one| one.trim() == "*" || one.trim() == now);
+    if wanted.is_none_or(fits) { Ok(()) } else { Err(Failure::changed("group", &group.id)) }
 }
 
 pub(super) async fn update(
     caller: Caller,
     Names((app, group)): Names<(String, GroupId)>,
+    headers: HeaderMap,
     Body(raw): Body<Raw>,
-) -> Result<Json<Group>, Failure> {
+) -> Result<Tagged, Failure> {
     let app = caller.application(&app, Role::Operator).await?;
     let wanted = raw.id.clone();
+    let known = headers.get(header::IF_MATCH).map(|value| value.to_str().unwrap_or_default());
     let change = |group: &mut Group| {
+        check_tag(group, known)?;
         if wanted.is_some_and(|id| id != group.id) {
             return Err(Failure::invalid("the id of a group does not change"));
         }
         fill(group, raw);
         Ok(())
     };
-    Ok(Json(caller.app.store.change_group(&caller.by(), &app.id, &group, change).await?))
+    let changed = caller.app.store.change_group(&caller.by(), &app.id, &group, change).await?;
+    Ok(tagged(changed))
 }
 
 pub(super) async fn remove(

@@ -227,6 +227,10 @@ on_both! {
         let later = By { at: end, ..by.clone() };
         store.sign_in(&later, &ann, end + jiff::SignedDuration::from_secs(60)).await.unwrap();
         assert_eq!(store.tokens(Some(&name)).await.unwrap().len(), 2, "what is over is forgotten");
+        let long_after = end + jiff::SignedDuration::from_hours(1);
+        store.forget(long_after, jiff::Timestamp::UNIX_EPOCH).await.unwrap();
+        let left = store.tokens(Some(&name)).await.unwrap();
+        assert_eq!(left.iter().map(|token| token.label.as_str()).collect::<Vec<_>>(), ["ci"], "sessions, and no tokens");
         let other = Person { subject: "https://i.example 8".to_owned(), ..ann };
         conflict(store.sign_in(&by, &other, end).await, "user `ann` is a user of this server, or somebody else at the issuer");
     }
