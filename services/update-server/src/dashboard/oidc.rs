@@ -23,6 +23,10 @@ use crate::{
 /// The cookie of a log-in under way.
 const ATTEMPT: &str = "slipway_login";
 
+/// The same where there is TLS: browsers take a cookie of this name from this host alone, so that no other host of the same
+/// domain can make somebody end a log-in that they did not begin.
+const OWN_ATTEMPT: &str = "__Host-slipway_login";
+
 /// How long a person may take at the issuer, in seconds.
 const PATIENCE: u32 = 900;
 
@@ -64,7 +68,7 @@ pub(super) async fn finish(
         description: said("error_description"),
     };
     let (provider, now) = (provider(&app)?, app.clock.now());
-    let attempt = cookie(&parts.headers, ATTEMPT).and_then(Attempt::from_cookie);
+    let attempt = cookie(&parts.headers, attempt_name(&app)).and_then(Attempt::from_cookie);
     let person = match &attempt {
         Some(attempt) => provider.finish(attempt, &callback, now).await,
         None => Err(OidcError::State),
@@ -121,11 +125,15 @@ fn provider(app: &App) -> Result<&Provider, PageError> {
     app.oidc.as_deref().ok_or_else(missing)
 }
 
+fn attempt_name(app: &App) -> &'static str {
+    if app.config.is_secure() { OWN_ATTEMPT } else { ATTEMPT }
+}
+
 /// The browser comes back from another site, so this cookie is lax. It is worth nothing without the issuer's answer.
 fn attempt_cookie(app: &App, value: &str) -> HeaderValue {
     let secure = if app.config.is_secure() { "; Secure" } else { "" };
     let age = if value.is_empty() { 0 } else { PATIENCE };
-    let text =
-        format!("{ATTEMPT}={value}; Path=/login; HttpOnly; SameSite=Lax; Max-Age={age}{secure}");
+    let name = attempt_name(app);
+    let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}");
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
 }

@@ -280,4 +280,42 @@ mod tests {
         check(&token(r#"{"alg":"RS256","kid":"k"}"#), TokenError::Key { id: "k".to_owned() });
         check(&"a".repeat(LONGEST + 1), TokenError::Form);
     }
+
+    /// A key, and a token that it signed and that holds.
+    fn signed() -> (Keys, String) {
+        use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+        let pair = Ed25519KeyPair::generate().unwrap();
+        let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
+        let keys = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": "k", "x": x }] });
+        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"EdDSA","kid":"k"}"#);
+        let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims().to_string()));
+        let signature = URL_SAFE_NO_PAD.encode(pair.sign(signed.as_bytes()));
+        (Keys::parse(keys.to_string().as_bytes()).unwrap(), format!("{signed}.{signature}"))
+    }
+
+    fn verified(keys: &Keys, token: &str) -> Result<Identity, TokenError> {
+        let now = Timestamp::from_second(NOW).unwrap();
+        let expected =
+            Expected { issuer: "https://i.example", client_id: "slipway", nonce: "n", now };
+        verify(token, keys, &expected)
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_but_what_was_signed_holds(at: proptest::sample::Index, put in "[A-Za-z0-9_.=-]") {
+            let (keys, token) = signed();
+            proptest::prop_assert!(verified(&keys, &token).is_ok());
+            let at = at.index(token.len());
+            let changed = format!("{}{put}{}", &token[..at], &token[at + 1..]);
+            proptest::prop_assert_eq!(verified(&keys, &changed).is_ok(), changed == token);
+        }
+
+        #[test]
+        fn any_text_is_read_without_harm(token in ".{0,200}", body: Vec<u8>) {
+            let (keys, _) = signed();
+            proptest::prop_assert!(verified(&keys, &token).is_err());
+            drop(Keys::parse(&body));
+            drop(super::super::Attempt::from_cookie(&token));
+        }
+    }
 }

@@ -71,8 +71,8 @@ async fn a_person_logs_in_works_and_logs_out() {
         .says("Log in through 127.0.0.1")
         .says("/login/oidc?next=%2Factivity");
     let begun = world.get("/login/oidc?next=/activity").await;
-    let cookie = set(&begun, "slipway_login").remove(0);
-    for part in ["HttpOnly", "SameSite=Lax", "Secure", "Path=/login;", "Max-Age=900"] {
+    let cookie = set(&begun, "__Host-slipway_login").remove(0);
+    for part in ["HttpOnly", "SameSite=Lax", "Secure", "Path=/;", "Max-Age=900"] {
         assert!(cookie.contains(part), "{cookie}");
     }
     let answer = log_in(&mut world, &issuer).await;
