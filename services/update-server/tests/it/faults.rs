@@ -24,7 +24,7 @@ use tempfile::TempDir;
 
 use crate::{
     binary::{Server, fill},
-    postgres::{self, Own},
+    postgres::{self, Own, Through},
     world::{APP, Host, NEW, app, group},
 };
 
@@ -155,7 +155,18 @@ impl Heard {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_database_goes_away_in_mid_request_and_comes_back() {
-    let Some(mut database) = Own::new() else { return };
+    let Some(database) = Own::new(Through::Socket) else { return };
+    it_goes_away_and_comes_back(database).await;
+}
+
+/// Where nobody answers, each request waits for its time; none waits for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_behind_a_port_goes_away_and_comes_back() {
+    let Some(database) = Own::new(Through::Port) else { return };
+    it_goes_away_and_comes_back(database).await;
+}
+
+async fn it_goes_away_and_comes_back(mut database: Own) {
     let folder = tempfile::tempdir().unwrap();
     let policy = Policy { at_once: Some(1_000_000), ..Policy::default() };
     fill(folder.path(), &database.url(), policy).await;

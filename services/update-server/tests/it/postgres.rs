@@ -18,19 +18,20 @@ const SCRIPT: &str = r#"
 set -e
 folder=$(mktemp -d)
 bin=$1
+port=${2:-5432}
 begin() {
-    "$bin/postgres" -D "$folder/data" -k "$folder" -c listen_addresses= -c fsync=off -c max_connections=300 </dev/null >>"$folder/log" 2>&1 &
+    "$bin/postgres" -D "$folder/data" -k "$folder" -c listen_addresses="${2:+127.0.0.1}" -p "$port" -c fsync=off -c max_connections=300 </dev/null >>"$folder/log" 2>&1 &
     server=$!
-    until "$bin/pg_isready" -q -h "$folder"; do kill -0 $server; sleep 0.1; done
+    until "$bin/pg_isready" -q -h "$folder" -p "$port"; do kill -0 $server; sleep 0.1; done
     echo "$folder"
 }
 "$bin/initdb" -D "$folder/data" -A trust -U postgres --no-sync -E UTF8 --no-locale </dev/null >"$folder/log" 2>&1
-begin
+begin "$@"
 while read -r word; do
     case $word in
         # As a crash: no client is told, nothing is tidied up.
         kill) kill -QUIT $server; wait $server || true; echo killed ;;
-        start) begin ;;
+        start) begin "$@" ;;
     esac
 done
 kill -INT $server || true
@@ -45,6 +46,15 @@ struct Cluster {
 
 /// A cluster of one test, which may go away and come back.
 pub(crate) struct Own(Cluster);
+
+/// How a cluster is reached.
+#[derive(Clone, Copy)]
+pub(crate) enum Through {
+    /// A socket in the file system; it is gone while the cluster is.
+    Socket,
+    /// A port; nobody answers there while the cluster is away.
+    Port,
+}
 
 struct Script {
     child: Child,
@@ -64,8 +74,8 @@ impl Script {
 
 impl Own {
     /// A new cluster. `None` if there is no PostgreSQL here, and none is required.
-    pub(crate) fn new() -> Option<Self> {
-        programs_or_none().map(|bin| Self(start(&bin)))
+    pub(crate) fn new(through: Through) -> Option<Self> {
+        programs_or_none().map(|bin| Self(start(&bin, through)))
     }
 
     pub(crate) fn url(&self) -> String {
@@ -108,7 +118,7 @@ fn cluster() -> Option<Cluster> {
         let (server, _) = url.rsplit_once('/').unwrap();
         return Some(Cluster { url: format!("{server}/NAME"), script: None });
     }
-    programs_or_none().map(|bin| start(&bin))
+    programs_or_none().map(|bin| start(&bin, Through::Socket))
 }
 
 fn programs_or_none() -> Option<String> {
@@ -126,7 +136,14 @@ fn programs() -> Option<String> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "PostgreSQL's programs are what is tested against")]
-fn start(bin: &str) -> Cluster {
+fn start(bin: &str, through: Through) -> Cluster {
+    let port = match through {
+        Through::Socket => None,
+        Through::Port => {
+            let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            Some(free.local_addr().unwrap().port().to_string())
+        }
+    };
     let root = fs_err::metadata("/proc/self").unwrap().uid() == 0;
     // PostgreSQL does not run as root.
     let mut command = std::process::Command::new(if root { "runuser" } else { "sh" });
@@ -135,6 +152,7 @@ fn start(bin: &str) -> Cluster {
     }
     let mut child = command
         .args(["-c", SCRIPT, "postgres", bin])
+        .args(&port)
         .current_dir("/tmp")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -143,6 +161,9 @@ fn start(bin: &str) -> Cluster {
     let said = BufReader::new(child.stdout.take().unwrap());
     let mut script = Script { child, said };
     let folder = script.answer("");
-    let url = format!("postgres://postgres@localhost/NAME?host={folder}");
+    let url = match port {
+        None => format!("postgres://postgres@localhost/NAME?host={folder}"),
+        Some(port) => format!("postgres://postgres@127.0.0.1:{port}/NAME"),
+    };
     Cluster { url, script: Some(script) }
 }
