@@ -12,6 +12,8 @@ use crate::support::{image, root};
 pub(crate) struct Options {
     /// A raw disk instead of the image.
     pub(crate) disk: Option<Utf8PathBuf>,
+    /// Whether the firmware can do Secure Boot.
+    pub(crate) secure_boot: bool,
     /// systemd credentials, `NAME=VALUE`.
     pub(crate) credentials: Vec<String>,
 }
@@ -37,6 +39,9 @@ impl Guest {
         command.args(["--state", state.as_str(), "--disk"]);
         command.arg(options.disk.as_deref().unwrap_or_else(|| image()));
         let console = ["agetty.autologin=core", "login.noauth=yes"].map(str::to_owned);
+        if options.secure_boot {
+            command.arg("--secure-boot");
+        }
         for credential in console.iter().chain(&options.credentials) {
             command.args(["--credential", credential]);
         }
@@ -86,6 +91,14 @@ impl Guest {
     #[track_caller]
     pub(crate) fn wait_for_end(mut self) {
         self.machine.wait_for_end().unwrap();
+    }
+
+    /// Cuts the power: what the guest has not written yet is lost.
+    #[track_caller]
+    pub(crate) fn cut_power(mut self) {
+        // The key of the emulator that ends it.
+        self.machine.send("\x01x").unwrap();
+        self.wait_for_end();
     }
 
     /// Turns the machine off.

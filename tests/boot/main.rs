@@ -5,13 +5,16 @@
 mod disk;
 mod guest;
 mod support;
+mod update;
 
 use std::{io::Read as _, net::TcpStream, time::Duration};
 
 use guest::{Guest, Options};
-use support::{image, state};
+use support::{image, image_name, state};
 
+/// The versions on the ESP, one per line, with the tries that they have left.
 const ESP: &str = "sudo sh -c 'ls -1 $(bootctl -p)/EFI/Linux'";
+const VERSION: &str = ". /etc/os-release; echo $VERSION_ID";
 
 #[test]
 fn a_machine_comes_up_whole() {
@@ -26,12 +29,12 @@ fn a_machine_comes_up_whole() {
     guest
         .check("sudo touch /usr/x 2>&1 | grep -o 'Read-only file system'", "Read-only file system");
     guest.check("sudo touch /etc/x /var/x && echo written", "written");
-    guest.check(". /etc/os-release; echo $ID $VARIANT_ID", "slipway minimal");
+    guest.check(". /etc/os-release; echo $ID $VARIANT_ID", &format!("slipway {}", image_name()));
     guest.check("type emerge apt dnf dpkg rpm gcc 2>&1 | grep -vc 'not found'; true", "0");
     // ROOT took the disk.
     guest.check("[ $(findmnt -bno SIZE /) -gt 5000000000 ] && echo grown", "grown");
     // The boot was a good one, so the file on the ESP has lost its counter.
-    let version = guest.run(". /etc/os-release; echo $VERSION_ID");
+    let version = guest.run(VERSION);
     guest.check(ESP, &format!("slipway-{version}.efi"));
 
     // One user, who may become root; nobody else logs in, and not by password.
@@ -97,14 +100,14 @@ fn a_system_that_is_never_well_uses_up_its_tries() {
     for left in ["+2-1", "+1-2", "+0-3"] {
         let mut guest = Guest::boot(&state, &options);
         guest.settle("degraded");
-        let version = guest.run(". /etc/os-release; echo $VERSION_ID");
+        let version = guest.run(VERSION);
         guest.check(ESP, &format!("slipway-{version}{left}.efi"));
         guest.power_off();
     }
     // It is well again: the last one there is may always be tried, and is blessed.
     let mut guest = Guest::boot(&state, &Options::default());
     guest.settle("running");
-    let version = guest.run(". /etc/os-release; echo $VERSION_ID");
+    let version = guest.run(VERSION);
     guest.check(ESP, &format!("slipway-{version}.efi"));
     guest.power_off();
 }

@@ -12,6 +12,12 @@ pub(crate) fn root() -> &'static Utf8Path {
     })
 }
 
+/// The image under test.
+pub(crate) fn image_name() -> String {
+    #[expect(clippy::disallowed_methods, reason = "tests are configured by variables")]
+    std::env::var("SLIPWAY_TEST_IMAGE").unwrap_or_else(|_| "minimal".to_owned())
+}
+
 /// The disk that `SLIPWAY_TEST_DISK` names, else that of `minimal`, or of the image that `SLIPWAY_TEST_IMAGE` names; built when it
 /// is not there.
 pub(crate) fn image() -> &'static Utf8Path {
@@ -26,9 +32,8 @@ pub(crate) fn image() -> &'static Utf8Path {
             reason = "cargo needs the environment that it was started with"
         )]
         let mut command = Command::new(env!("CARGO"));
-        #[expect(clippy::disallowed_methods, reason = "tests are configured by variables")]
-        let image = std::env::var("SLIPWAY_TEST_IMAGE").unwrap_or_else(|_| "minimal".to_owned());
-        command.args(["xtask", "--engine", "embedded", "build-image", "--image", &image]);
+        let build = ["xtask", "--engine", "embedded", "build-image", "--image"];
+        command.args(build).arg(image_name());
         let output =
             command.current_dir(root()).stderr(std::process::Stdio::inherit()).output().unwrap();
         assert!(output.status.success(), "the image cannot be built");

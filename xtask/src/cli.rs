@@ -216,12 +216,18 @@ pub(crate) struct RunArgs {
     /// Give the guest a disk of so many gigabytes
     #[arg(long, default_value_t = 8)]
     pub(crate) disk_size: u32,
-    /// Keep what the guest writes in this folder, and start from there the next time [default: forget it]
+    /// Keep what the guest writes in this folder, and go on from there the next time, whatever was built since [default: forget it]
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<camino::Utf8PathBuf>,
     /// Hand a systemd credential to the guest
     #[arg(long = "credential", value_name = "NAME=VALUE")]
     pub(crate) credentials: Vec<String>,
+    /// Take firmware that can do Secure Boot: the first boot of a signed disk enrols its certificates and ends, if the disk may
+    #[arg(long)]
+    pub(crate) secure_boot: bool,
+    /// Let the guest update itself from this server, on the channel alpha; this machine is 10.0.2.2 for it
+    #[arg(long, value_name = "URL")]
+    pub(crate) update_server: Option<url::Url>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -233,7 +239,7 @@ pub(crate) struct ShellArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct TestArgs {
-    /// What to test [default: units, then boot]
+    /// What to test [default: units, then boot and update]
     #[command(subcommand)]
     pub(crate) suite: Option<Suite>,
 }
@@ -244,6 +250,8 @@ pub(crate) enum Suite {
     Units(CargoArgs),
     /// Build `minimal`, and boot it in QEMU
     Boot(CargoArgs),
+    /// Release several versions of `minimal`, and update a machine in QEMU from one to the next
+    Update(CargoArgs),
     /// Build an image a second time, in another place, by another engine, with other jobs, and compare every digest
     Reproducible(Reproducible),
 }

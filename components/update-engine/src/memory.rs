@@ -10,9 +10,10 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 use slipway_payload::Digest;
 
-/// What is remembered. Fields that came later have defaults, so that an older file can be read.
+/// What is remembered. Versions go forward and back over the same file: fields that came later have defaults, so that an older file
+/// can be read, and fields that nobody knows any more are passed over, so that a newer one can.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Memory {
     /// The version that was installed first.
     pub aleph_version: String,
@@ -40,7 +41,6 @@ pub struct Memory {
 
 /// An update that waits for its reboot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Pending {
     /// Its version.
     pub version: String,
@@ -52,7 +52,6 @@ pub struct Pending {
 
 /// A download that was interrupted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Download {
     /// The payload, by its head.
     pub head: Digest,
@@ -62,7 +61,7 @@ pub struct Download {
 
 /// Counters for the metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Counters {
     /// Checks.
     pub checks: u64,
@@ -170,8 +169,13 @@ mod tests {
     }
 
     #[test]
-    fn an_older_file_is_read() {
-        let memory: Memory = serde_json::from_str("{\"last_checked\": 5}").unwrap();
-        assert_eq!(memory, Memory { last_checked: 5, ..Memory::default() });
+    fn files_of_other_versions_are_read() {
+        #[track_caller]
+        fn check(text: &str) {
+            let memory: Memory = serde_json::from_str(text).unwrap();
+            assert_eq!(memory, Memory { last_checked: 5, ..Memory::default() });
+        }
+        check(r#"{"last_checked": 5}"#);
+        check(r#"{"last_checked": 5, "counters": {"of_tomorrow": 1}, "of_tomorrow": true}"#);
     }
 }

@@ -304,11 +304,8 @@ impl Agent {
         self.memory.pending = Some(self.pending(&version));
         self.memory.download = None;
         self.save()?;
-        if let Err(error) = install.seal() {
-            self.memory.pending = None;
-            return Err(error.into());
-        }
-        Ok(())
+        // When this fails, the new kernel may have its name or not: the next look at the ESP knows.
+        install.seal().map_err(AgentError::from)
     }
 
     /// The frame to go on with after an interruption. The UKI is written from its start: its file is no place to seek in.

@@ -20,7 +20,7 @@ pub use error::MachineError;
 /// How long a boot may take, and the way down. Emulated machines are slow, and their hosts may be busy.
 pub const BOOT: Duration = Duration::from_secs(300);
 /// How long one command may take.
-pub const COMMAND: Duration = Duration::from_secs(120);
+pub const COMMAND: Duration = Duration::from_secs(300);
 
 /// A running machine. It is killed with this value.
 pub struct Machine {

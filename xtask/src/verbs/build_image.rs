@@ -21,7 +21,7 @@ pub(crate) async fn run(context: &Context, args: &BuildImage) -> anyhow::Result<
     report::print(&path);
     let how = match args.secure_boot {
         None => format!("--image {}", args.image.image),
-        Some(_) => format!("--disk {path} --state DIR"),
+        Some(_) => format!("--secure-boot --disk {path} --state DIR"),
     };
     report::say(format_args!("start it with: cargo xtask run {how}"));
     Ok(())

@@ -1,19 +1,24 @@
-# Boots the disk image /in/disk. $1 = its format, $2 = ssh port, $3 = MiB of memory, $4 = size of the disk, $5 = cores; then
-# credentials as NAME=VALUE. The image itself is never written to: /out holds an overlay and the variables of the firmware.
+# Boots the disk image /in/disk. $1 = its format, $2 = ssh port, $3 = MiB of memory, $4 = size of the disk, $5 = cores, $6 = whether
+# the firmware can do Secure Boot; then credentials as NAME=VALUE. The image itself is never written to: /out holds an overlay and the variables of the firmware.
 # The overlay is not synced (cache=unsafe): what the guest wrote survives its own crash, not one of this machine.
 set -eu
 [ -e /out/disk.qcow2 ] || qemu-img create -q -f qcow2 -F "$1" -b /in/disk /out/disk.qcow2 "$4"
 [ -e /out/vars.fd ] || cp /usr/share/OVMF/OVMF_VARS_4M.fd /out/vars.fd
-port=$2 memory=$3 cores=$5
-shift 5
+port=$2 memory=$3 cores=$5 firmware=OVMF_CODE_4M.fd machine=(-machine q35)
+if [ "$6" = true ]; then
+    # Its variables are safe from the system only in system management mode; emulated, that loses interrupts of other cores.
+    cores=1
+    firmware=OVMF_CODE_4M.secboot.fd machine=(-machine "q35,smm=on" -global "driver=cfi.pflash01,property=secure,value=on")
+fi
+shift 6
 credentials=()
 for credential; do
     value=$(printf %s "${credential#*=}" | base64 -w0)
     credentials+=(-smbios "type=11,value=io.systemd.credential.binary:${credential%%=*}=$value")
 done
-exec qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu max -smp "$cores" -m "$memory" -no-reboot \
+exec qemu-system-x86_64 "${machine[@]}" -accel tcg,thread=multi -cpu max -smp "$cores" -m "$memory" -no-reboot \
     -nodefaults -display none -serial mon:stdio \
-    -drive if=pflash,format=raw,unit=0,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd \
+    -drive if=pflash,format=raw,unit=0,readonly=on,file="/usr/share/OVMF/$firmware" \
     -drive if=pflash,format=raw,unit=1,file=/out/vars.fd \
     -drive if=virtio,format=qcow2,cache=unsafe,file=/out/disk.qcow2 \
     -netdev "user,id=net0,hostfwd=tcp:127.0.0.1:$port-:22" -device virtio-net-pci,netdev=net0 -device virtio-rng-pci \

@@ -142,7 +142,7 @@ async fn health(arguments: &Arguments, no_reboot: bool) -> Result<ExitCode, Agen
 async fn deadline(arguments: &Arguments) -> Result<ExitCode, AgentError> {
     let config = Config::of(&Sources::read(&arguments.root)?)?;
     if on_trial(arguments, &config)? {
-        say("this boot did not become a good one in time");
+        say("this boot did not become a good one");
         reboot().await;
     }
     Ok(ExitCode::SUCCESS)

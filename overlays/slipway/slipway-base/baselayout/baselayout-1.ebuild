@@ -27,5 +27,7 @@ src_install() {
 	dosym ../slipway-boot-check.service ${units}/boot-complete.target.requires/slipway-boot-check.service
 	dosym ../getty@.service ${units}/getty.target.wants/getty@tty1.service
 	dosym ../remote-fs.target ${units}/multi-user.target.wants/remote-fs.target
+	dosym ../slipway-boot-seed.service ${units}/multi-user.target.wants/slipway-boot-seed.service
+	dosym ../slipway-small-memory.service ${units}/sysinit.target.wants/slipway-small-memory.service
 	dosym ../systemd-networkd-wait-online.service ${units}/network-online.target.wants/systemd-networkd-wait-online.service
 }

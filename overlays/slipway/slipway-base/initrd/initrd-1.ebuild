@@ -12,5 +12,7 @@ KEYWORDS="amd64"
 
 src_install() {
 	insinto /usr/lib/systemd/system
-	doins -r "${FILESDIR}"/systemd-udev-trigger.service.d
+	doins -r "${FILESDIR}"/*.{service,target}.d
+	insinto /usr/lib/systemd
+	doins -r "${FILESDIR}"/journald.conf.d
 }

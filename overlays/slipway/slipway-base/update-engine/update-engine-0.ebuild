@@ -27,7 +27,7 @@ src_install() {
 
 	cd "$(slipway-cargo_dir)/dist" || die
 	insinto ${units}
-	doins *.service *.timer
+	doins -r *.service *.timer *.target.d
 	dosym ../update-engine.service ${units}/multi-user.target.wants/update-engine.service
 	dosym ../slipway-health.service ${units}/boot-complete.target.requires/slipway-health.service
 	dosym ../slipway-trial-deadline.timer ${units}/timers.target.wants/slipway-trial-deadline.timer

@@ -34,6 +34,8 @@ pub(crate) struct Member {
     pub(crate) uses: BTreeSet<String>,
     /// The entries of `[workspace.dependencies]` that it takes.
     pub(crate) inherits: BTreeSet<String>,
+    /// The files and folders that it is built from, if it says so (`package.include`).
+    include: Option<Vec<Utf8PathBuf>>,
 }
 
 fn table(path: &Utf8Path, text: &str) -> Result<Table, WorkspaceError> {
@@ -118,13 +120,20 @@ impl Member {
     pub(crate) fn parse(root: &Root, dir: &Utf8Path, text: &str) -> Result<Self, WorkspaceError> {
         let path = dir.join("Cargo.toml");
         let mut table = table(&path, text)?;
-        let name = table.get("package").and_then(|package| package.get("name")?.as_str());
-        let name = name
-            .ok_or_else(|| WorkspaceError::Unsupported {
-                path,
-                problem: "it names no package".to_owned(),
-            })?
-            .to_owned();
+        let unsupported = |problem: &str| WorkspaceError::Unsupported {
+            path: path.clone(),
+            problem: problem.to_owned(),
+        };
+        let package = table.get("package").and_then(Value::as_table);
+        let name = package.and_then(|package| package.get("name")?.as_str());
+        let name = name.ok_or_else(|| unsupported("it names no package"))?.to_owned();
+        let include = package.and_then(|package| package.get("include")?.as_array());
+        let include = include.map(|all| all.iter().map(included).collect::<Option<_>>());
+        let include = include
+            .map(|all| {
+                all.ok_or_else(|| unsupported("`include` has more than files and FOLDER/**"))
+            })
+            .transpose()?;
         strip(&mut table);
         let (mut uses, mut inherits) = (BTreeSet::new(), BTreeSet::new());
         for (key, value) in dependencies(&table) {
@@ -137,13 +146,26 @@ impl Member {
                 uses.insert(package.to_owned());
             }
         }
-        Ok(Self { dir: dir.to_owned(), name, table, uses, inherits })
+        Ok(Self { dir: dir.to_owned(), name, table, uses, inherits, include })
+    }
+
+    /// Whether the crate is built from a file or folder, given from the crate's own folder.
+    pub(crate) fn includes(&self, path: &Utf8Path) -> bool {
+        let all = self.include.as_ref();
+        all.is_none_or(|all| all.iter().any(|one| path.starts_with(one) || one.starts_with(path)))
     }
 
     /// The manifest without tests and lints.
     pub(crate) fn reduced(&self) -> String {
         text(self.table.clone())
     }
+}
+
+/// An entry of `package.include` that is a file or `FOLDER/**`; cargo has more kinds.
+fn included(entry: &Value) -> Option<Utf8PathBuf> {
+    let text = entry.as_str()?;
+    let path = text.strip_suffix("/**").unwrap_or(text);
+    (!path.is_empty() && !path.contains(['*', '?', '[', '!'])).then(|| path.into())
 }
 
 /// Takes away what only tests, benchmarks and lints need.
@@ -309,5 +331,8 @@ mod tests {
         let (root, _) = agent();
         let error = Member::parse(&root, "a".into(), "[package]\n").unwrap_err();
         assert!(error.to_string().contains("`a/Cargo.toml`"), "{error}");
+        let text = "[package]\nname = \"a\"\ninclude = [\"src/*.rs\"]\n";
+        let error = Member::parse(&root, "a".into(), text).unwrap_err();
+        assert!(error.to_string().contains("`include` has more than"), "{error}");
     }
 }

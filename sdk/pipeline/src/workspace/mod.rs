@@ -101,7 +101,7 @@ impl Workspace {
         let mut files = Vec::new();
         for member in members {
             texts.push((format!("{}/Cargo.toml", member.dir), member.reduced()));
-            files.extend(self.files(&member.dir)?);
+            files.extend(self.files(member)?);
         }
         Ok(Part { texts, files, crates: registry_crates(&lock)? })
     }
@@ -140,7 +140,8 @@ impl Workspace {
     }
 
     /// The files of a member beside its manifest, in the order of their names.
-    fn files(&self, dir: &Utf8Path) -> Result<Vec<RecipeFile>, WorkspaceError> {
+    fn files(&self, member: &Member) -> Result<Vec<RecipeFile>, WorkspaceError> {
+        let dir = &member.dir;
         let mut files = Vec::new();
         let mut folders = vec![(self.dir.join(dir), dir.to_owned())];
         while let Some((path, name)) = folders.pop() {
@@ -148,7 +149,9 @@ impl Workspace {
             for entry in entries.map_err(|source| WorkspaceError::Read { source })? {
                 let (path, name) = (entry.path(), name.join(entry.file_name()));
                 let kind = entry.file_type().map_err(|source| WorkspaceError::Read { source })?;
-                if entry.file_name().starts_with('.') || name == dir.join("Cargo.toml") {
+                let inside = name.strip_prefix(dir).unwrap_or(&name);
+                let is_hidden = entry.file_name().starts_with('.');
+                if is_hidden || inside == "Cargo.toml" || !member.includes(inside) {
                     continue;
                 }
                 if kind.is_dir() {

@@ -20,7 +20,8 @@ impl Sample {
             "[workspace]\nmembers = [\"agent\", \"wire\", \"server\"]\n[workspace.dependencies]\nserde = \"1\"\nhyper = \"1\"\nslipway-wire = { path = \"wire\" }\n",
         );
         sample.manifest("agent", "[dependencies]\nslipway-wire.workspace = true\n[dev-dependencies]\nslipway-server = { path = \"../server\" }\n");
-        sample.manifest("wire", "[dependencies]\nserde.workspace = true\n");
+        let include = "include = [\"src/**\"]\n";
+        sample.manifest("wire", &format!("{include}[dependencies]\nserde.workspace = true\n"));
         sample.manifest(
             "server",
             "[dependencies]\nhyper.workspace = true\nslipway-wire.workspace = true\n",
@@ -163,15 +164,14 @@ fn only_what_is_used_changes_a_part() {
     check(|sample| sample.write("wire/src/lib.rs", "fn a() {}"), &["wire/src/lib.rs"]);
     check(|sample| sample.write("agent/dist/b.socket", ""), &["agent/dist/b.socket"]);
     check(|sample| sample.write("server/src/lib.rs", "fn a() {}"), &[]);
+    check(|sample| sample.write("wire/versions.toml", ""), &[]);
     check(|sample| sample.write("agent/tests/it/more.rs", ""), &[]);
     let unrelated = "[dependencies]\nslipway-wire.workspace = true\nhyper = \"1.2\"\n";
     check(|sample| sample.manifest("server", unrelated), &[]);
-    let lints = "[dependencies]\nserde.workspace = true\n[lints]\nworkspace = true\n";
+    let lints = "include = [\"src/**\"]\n[dependencies]\nserde.workspace = true\n[lints]\nworkspace = true\n";
     check(|sample| sample.manifest("wire", lints), &[]);
-    check(
-        |sample| sample.manifest("wire", "[dependencies]\nserde = \"1\"\n"),
-        &["Cargo.toml", "wire/Cargo.toml"],
-    );
+    let own = "include = [\"src/**\"]\n[dependencies]\nserde = \"1\"\n";
+    check(|sample| sample.manifest("wire", own), &["Cargo.toml", "wire/Cargo.toml"]);
     let other = format!("registry+r\"\nchecksum = \"{}", SUM.replace('3', "4"));
     check(|sample| sample.lock(&other), &["Cargo.lock", "serde-1.0.0.crate"]);
 }

@@ -115,17 +115,15 @@ fn noop(context: &Context, args: &BenchArgs) -> anyhow::Result<Line> {
     ))
 }
 
-/// What of the repository says what is built.
-const SOURCES: [&str; 3] = ["overlays", "packages-manifest", "sdk/seed"];
+/// What is beside the sources in a repository.
+const BUILT: &str = "target";
 /// A small package that nothing else needs.
 const LEAF: &str = "sys-apps/less";
 
 fn leaf(context: &Context, args: &BenchArgs) -> anyhow::Result<Vec<Line>> {
     let copy = tempfile::tempdir()?;
     let copy = Utf8Path::from_path(copy.path()).context("the temporary folder is not UTF-8")?;
-    for name in SOURCES {
-        copy_tree(&context.project.root().join(name), &copy.join(name))?;
-    }
+    copy_sources(context.project.root(), copy)?;
     let dir = copy.join("overlays/slipway").join(LEAF);
     let mut ebuilds = WalkDir::new(&dir).into_iter().filter_map(Result::ok);
     let ebuild = ebuilds.find(|entry| entry.path().extension().is_some_and(|e| e == "ebuild"));
@@ -233,8 +231,11 @@ async fn slowest(context: &Context, image: &str) -> anyhow::Result<Vec<(String, 
     Ok(all)
 }
 
-fn copy_tree(from: &Utf8Path, to: &Utf8Path) -> anyhow::Result<()> {
-    for entry in WalkDir::new(from) {
+fn copy_sources(from: &Utf8Path, to: &Utf8Path) -> anyhow::Result<()> {
+    let is_source = |entry: &walkdir::DirEntry| {
+        entry.depth() != 1 || (entry.file_name() != BUILT && entry.file_name() != ".git")
+    };
+    for entry in WalkDir::new(from).into_iter().filter_entry(is_source) {
         let entry = entry?;
         let path = to.as_std_path().join(entry.path().strip_prefix(from)?);
         if entry.file_type().is_dir() {

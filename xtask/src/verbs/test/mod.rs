@@ -16,10 +16,11 @@ pub(crate) async fn run(global: Global, args: TestArgs) -> anyhow::Result<()> {
     match args.suite {
         None => {
             units(&CargoArgs::default())?;
-            boot(&CargoArgs::default())
+            machines(&[], &CargoArgs::default())
         }
         Some(Suite::Units(args)) => units(&args),
-        Some(Suite::Boot(args)) => boot(&args),
+        Some(Suite::Boot(args)) => machines(&["--skip", UPDATES], &args),
+        Some(Suite::Update(args)) => machines(&[UPDATES], &args),
         Some(Suite::Reproducible(args)) => reproducible::run(global, &args).await,
     }
 }
@@ -29,20 +30,25 @@ fn units(args: &CargoArgs) -> anyhow::Result<()> {
     cargo_test(if args.args.is_empty() { &all } else { &args.args })
 }
 
-fn boot(args: &CargoArgs) -> anyhow::Result<()> {
-    // One machine after the other: each takes all the cores that there are to emulate it.
+/// Tests that boot machines, all or those whose names are `chosen`.
+fn machines(chosen: &[&str], args: &CargoArgs) -> anyhow::Result<()> {
     let mut all = ["-p", "slipway-tests", "--test", "boot"].map(str::to_owned).to_vec();
     if args.args.is_empty() {
-        all.extend(["--", "--test-threads=1"].map(str::to_owned));
+        // One machine after the other: each takes all the cores that there are to emulate it.
+        all.extend(["--", "--test-threads=1"].iter().chain(chosen).map(ToString::to_string));
     }
     all.extend_from_slice(&args.args);
     cargo_test(&all)
 }
 
+/// The tests of updates.
+const UPDATES: &str = "update::";
+
 /// The boot tests with another image than `minimal`, and with a disk of it that is there already.
 pub(crate) fn boot_of(image: &str, disk: Option<&Utf8Path>) -> anyhow::Result<()> {
-    let suite = ["test", "--locked", "-p", "slipway-tests", "--test", "boot"];
-    let args: Vec<&str> = suite.into_iter().chain(["--", "--test-threads=1"]).collect();
+    let suite = ["test", "--locked", "-p", "slipway-tests", "--test", "boot", "--"];
+    let args: Vec<&str> =
+        suite.into_iter().chain(["--test-threads=1", "--skip", UPDATES]).collect();
     let disk = disk.map(|disk| ("SLIPWAY_TEST_DISK", disk.as_str()));
     let env: Vec<_> = [("SLIPWAY_TEST_IMAGE", image)].into_iter().chain(disk).collect();
     cargo_with(&args, &env, "the image failed its tests")

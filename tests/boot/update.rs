@@ -1,0 +1,166 @@
+//! Updates of a whole machine, in QEMU: versions are built, signed and published, a real server offers them, and the machine takes
+//! them, or comes back.
+
+mod server;
+mod world;
+
+use camino::Utf8PathBuf;
+use server::Server;
+use world::{Fault, World};
+
+use crate::{
+    ESP, VERSION,
+    guest::{Guest, Options},
+    support::state,
+};
+
+/// What the agent has cost since the first boot, and since this one.
+const COST: &str = "grep -v '^#' /run/update-engine/metrics.prom; \
+    systemctl show update-engine.service -p CPUUsageNSec; \
+    sudo grep VmHWM /proc/$(systemctl show update-engine.service -P MainPID)/status";
+
+/// A machine, and what it is updated from.
+struct Site {
+    world: World,
+    server: Server,
+    state: Utf8PathBuf,
+    options: Options,
+    /// How many bad versions there were.
+    survived: usize,
+}
+
+impl Site {
+    /// A machine with the first version on its disk, whose firmware has enrolled our certificates.
+    fn new(version: &str) -> Self {
+        let world = World::new(&state("update-world"));
+        world.release(version);
+        let disk = world.disk();
+        let server = Server::start(&world);
+        let options = Options { disk: Some(disk), secure_boot: true, ..Options::default() };
+        let site = Self { world, server, state: state("update"), options, survived: 0 };
+        Guest::start(&site.state, &site.options).wait_for_end();
+        site
+    }
+
+    /// Boots, and waits until all is well.
+    #[track_caller]
+    fn boot(&self, version: &str) -> Guest {
+        let mut guest = Guest::boot(&self.state, &self.options);
+        guest.settle("running");
+        guest.check(VERSION, version);
+        guest
+    }
+
+    /// Publishes a version, lets the machine take it, and turns the machine off.
+    #[track_caller]
+    fn update(&self, mut guest: Guest, version: &str) {
+        self.world.release(version);
+        self.server.offers(version);
+        let took =
+            guest.run("SECONDS=0; sudo update-engine-client update > /dev/null && echo $SECONDS");
+        guest.check("sudo update-engine-client status | grep CURRENT_OP", UPDATED);
+        println!("{version} took {took} s\n{}", guest.run(COST));
+        guest.power_off();
+    }
+
+    /// Cuts the power in a state of an update, and boots the version that is `good` then.
+    #[track_caller]
+    fn cut_power_when(&self, mut guest: Guest, stage: &str, good: &str) -> Guest {
+        guest.run(
+            "(sleep 2; sudo update-engine-client update > /dev/null 2>&1) &> /dev/null & true",
+        );
+        guest.run(&format!(
+            "grep -qm1 '{stage} {{' <(sudo journalctl --follow --lines=0 --unit=update-engine.service)"
+        ));
+        guest.cut_power();
+        self.boot(good)
+    }
+
+    /// Lets the machine take a version that is no good, and looks how it comes back from it by itself.
+    #[track_caller]
+    fn survive(&mut self, guest: Guest, fault: Fault, version: &str, good: &str) -> Guest {
+        self.world.break_with(Some(fault));
+        self.update(guest, version);
+        for _ in 0..TRIES {
+            // Each reboot ends the emulator.
+            let mut guest = Guest::start(&self.state, &self.options);
+            guest.expect(fault.sign());
+            guest.wait_for_end();
+        }
+        self.world.break_with(None);
+        let mut guest = self.boot(good);
+        guest.check(ESP, &format!("slipway-{good}.efi\nslipway-{version}+0-3.efi"));
+        // It remembers, and so does the server.
+        guest.check("sudo update-engine-client update > /dev/null; echo $?", "4");
+        let machine = guest.run("cat /etc/machine-id");
+        self.survived += 1;
+        self.server.learns(&machine, self.survived);
+        guest
+    }
+}
+
+const SECURE: &str = "Secure Boot: enabled";
+const UPDATED: &str = "CURRENT_OP=UPDATE_STATUS_UPDATED_NEED_REBOOT";
+/// How often a new version may try.
+const TRIES: u32 = 3;
+
+#[test]
+fn a_machine_takes_new_versions_and_comes_back_from_bad_ones() {
+    let mut site = Site::new("4.0.0");
+    let mut guest = site.boot("4.0.0");
+    guest.check("sudo bootctl status 2> /dev/null | grep -o 'Secure Boot: enabled'", SECURE);
+    // Without a server it is a machine as any other.
+    guest.check("sudo update-engine-client check > /dev/null; echo $?", "4");
+    guest.run("sudo mkdir -p /etc/slipway/update.d");
+    let config = format!(r#"server = \"{}\"\nchannel = \"alpha\"\n"#, site.server.from_guest());
+    guest.run(&format!("printf '{config}' | sudo tee /etc/slipway/update.d/50-test.toml"));
+    guest.run("sudo systemctl restart update-engine.service");
+    // It runs the newest there is, and the exit code says so.
+    guest.check("sudo update-engine-client check > /dev/null; echo $?", "3");
+
+    // The next version as a whole, then one as what differs.
+    site.world.deltas(0);
+    site.update(guest, "4.0.1");
+    let mut guest = site.boot("4.0.1");
+    guest.check(ESP, "slipway-4.0.0.efi\nslipway-4.0.1.efi");
+    guest.check("sudo dmsetup status usr | cut -d' ' -f3-4", "verity V");
+    site.world.deltas(1);
+    site.update(guest, "4.0.2");
+    site.world.deltas(0);
+    let mut guest = site.boot("4.0.2");
+    guest.check(ESP, "slipway-4.0.1.efi\nslipway-4.0.2.efi");
+    // What is the machine's own is as it was.
+    guest.check("cut -d' ' -f1 /etc/slipway/update.d/50-test.toml", "server\nchannel");
+
+    // By hand, back and forth. What was left is not taken again until somebody says so.
+    guest.run("sudo update-engine-client rollback");
+    guest.power_off();
+    let mut guest = site.boot("4.0.1");
+    guest.check("sudo update-engine-client update > /dev/null; echo $?", "4");
+    guest.run("sudo update-engine-client reset");
+    guest.run("sudo update-engine-client update");
+    guest.power_off();
+    let guest = site.boot("4.0.2");
+
+    let guest = site.survive(guest, Fault::Unhealthy, "4.0.3", "4.0.2");
+    let guest = site.survive(guest, Fault::Panic, "4.0.4", "4.0.2");
+    let guest = site.survive(guest, Fault::Hang, "4.0.5", "4.0.2");
+
+    // After all that, a good one is welcome; and power that goes in the middle changes nothing.
+    site.world.release("4.0.6");
+    site.server.offers("4.0.6");
+    let guest = site.cut_power_when(guest, "Downloading", "4.0.2");
+    let mut guest = site.cut_power_when(guest, "Verifying", "4.0.2");
+    guest.run("sudo update-engine-client update");
+    guest.power_off();
+    let mut guest = site.boot("4.0.6");
+    guest.check(ESP, "slipway-4.0.2.efi\nslipway-4.0.6.efi");
+
+    // All that was under Secure Boot: what nobody has signed does not start, whoever put it there.
+    guest.check("sudo bootctl status 2> /dev/null | grep -o 'Secure Boot: enabled'", SECURE);
+    guest.run("cd $(bootctl -p)/EFI/Linux && sudo sh -c 'cp slipway-4.0.6.efi slipway-4.1.0+3.efi && printf x | dd of=slipway-4.1.0+3.efi bs=1 seek=1000000 conv=notrunc status=none'");
+    guest.power_off();
+    let mut guest = Guest::start(&site.state, &site.options);
+    guest.expect("slipway-4.1.0+2-1.efi");
+    drop(guest);
+}
