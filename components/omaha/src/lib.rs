@@ -33,7 +33,7 @@ pub use code::{CodeFlag, ErrorCode};
 pub use error::OmahaError;
 pub use event::{Event, EventResult, EventType};
 pub use id::AppId;
-pub use request::{App, InstallSource, Os, Ping, Request, UpdateCheck};
+pub use request::{App, InstallSource, Os, Ping, Request, SYNCER_VERSION, UpdateCheck};
 pub use response::{Action, AppResponse, CheckResponse, Manifest, Package, Response};
 pub use status::{AppStatus, CheckStatus};
 

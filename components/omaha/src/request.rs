@@ -5,7 +5,7 @@ use crate::xml::{self, Element};
 use crate::{AppId, Arch, ErrorCode, Event, EventResult, EventType, OmahaError, PROTOCOL};
 
 /// The version by which Nebraska's syncer is known, together with [`InstallSource::Scheduler`].
-const SYNCER_VERSION: &str = "CoreOSUpdateEngine-0.1.0.0";
+pub const SYNCER_VERSION: &str = "CoreOSUpdateEngine-0.1.0.0";
 
 /// A request: one document, posted to `/v1/update/`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -8,6 +8,7 @@ use crate::{
     checks::Engine,
     clock::Clock,
     config::Config,
+    oidc::Provider,
     store::{By, Principal, Store},
 };
 
@@ -26,9 +27,25 @@ pub struct App {
     pub ending: watch::Receiver<bool>,
     /// What was counted, for `/metrics`.
     pub metrics: Arc<crate::ops::Metrics>,
+    /// The issuer that people log in through, if there is one.
+    pub oidc: Option<Arc<Provider>>,
 }
 
 impl App {
+    /// The state of a server that begins.
+    pub fn new(
+        store: Store,
+        engine: Engine,
+        config: Config,
+        clock: Clock,
+        ending: watch::Receiver<bool>,
+    ) -> Self {
+        let issuer = config.oidc.clone().zip(config.base_url.as_deref());
+        let oidc = issuer.map(|(settings, base)| Arc::new(Provider::new(settings, base)));
+        let (config, metrics) = (Arc::new(config), Arc::default());
+        Self { store, engine, config, clock, ending, metrics, oidc }
+    }
+
     /// Who changes something now: a person or program, from an address.
     pub fn by(&self, principal: &Principal, address: &str) -> By {
         By { who: principal.name.clone(), address: address.to_owned(), at: self.clock.now() }

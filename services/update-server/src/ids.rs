@@ -137,6 +137,12 @@ text_id!(
     str::to_owned
 );
 
+/// Whether a text can be the name of a file that stays in its folder, on any file system and in any address.
+pub(crate) fn plain_file_name(name: &str) -> bool {
+    let visible = |byte: u8| byte.is_ascii_alphanumeric() || b"._-+".contains(&byte);
+    !name.is_empty() && name.len() <= 200 && !name.starts_with('.') && name.bytes().all(visible)
+}
+
 /// A new random UUID (version 4).
 pub fn new_uuid() -> String {
     let mut bytes = [0u8; 16];

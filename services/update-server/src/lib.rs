@@ -5,6 +5,9 @@
 //! - [`policy`]: who gets which version, and when; a pure function.
 //! - [`checks`]: machines that ask.
 //! - [`app::App`]: what every request handler gets.
+//! - [`oidc`]: people who log in through an issuer.
+//! - [`syncer`]: another Omaha server that channels follow.
+//! - [`tls`]: the certificate of a server that no proxy is in front of.
 
 pub mod api;
 pub mod app;
@@ -17,10 +20,13 @@ pub mod endpoint;
 pub mod http;
 pub mod ids;
 pub mod nebraska;
+pub mod oidc;
 pub mod ops;
 pub mod policy;
 pub mod releases;
 pub mod store;
+pub mod syncer;
+pub mod tls;
 
 /// An error with everything that caused it, in one line.
 pub fn chain(error: &dyn std::error::Error) -> String {

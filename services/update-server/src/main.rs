@@ -1,6 +1,6 @@
 //! The program: reads flags, environment and file, starts the server, ends it in good order.
 
-use std::{collections::BTreeMap, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use camino::Utf8PathBuf;
@@ -11,10 +11,12 @@ use slipway_update_server::{
     checks::Engine,
     clock::Clock,
     config::{self, Authentication, Config, LogFormat, SETTINGS, Setting},
-    http,
+    http::{self, Door},
     ids::UserName,
     ops, releases,
     store::{By, NewToken, Role, Scope, Store},
+    syncer,
+    tls::{self, Certificate},
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -124,34 +126,26 @@ async fn serve(mut config: Config, _: ArgMatches) -> anyhow::Result<()> {
     if config.authentication == Authentication::Off {
         tracing::warn!("authentication is off: whoever reaches this address may do everything");
     }
-    let listener = tokio::net::TcpListener::bind(config.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}", config.listen))?;
-    let address = listener.local_addr().context("cannot say where the server listens")?;
-    config.listen = address;
+    let (door, certificate) = door(&mut config).await?;
+    let address = format!("{}://{}", config.scheme(), config.listen);
     let (stops, stopped) = mpsc::unbounded_channel();
     let (engine, writing) = Engine::start(store.clone(), clock.clone(), stops.clone());
     let (end, ending) = watch::channel(false);
     let deadline = Duration::from_secs(config.shutdown_seconds);
-    let app = App {
-        store: store.clone(),
-        engine,
-        config: Arc::new(config),
-        clock,
-        ending,
-        metrics: Arc::default(),
-    };
+    let app = App::new(store.clone(), engine, config, clock, ending);
     let mut tasks = JoinSet::new();
     tasks.spawn(ops::sweep_often(app.clone(), stops));
     tasks.spawn(ops::forget_old(app.clone()));
     tasks.spawn(import_often(app.clone()));
+    tasks.spawn(syncer::sync_often(app.clone()));
     tasks.spawn(ops::tell_webhook(app.clone(), stopped));
-    say(&format!("listening on http://{address}"));
-    let service = http::router(app).into_make_service_with_connect_info::<SocketAddr>();
-    let mut asked = end.subscribe();
-    let server = axum::serve(listener, service)
-        .with_graceful_shutdown(async move { drop(asked.wait_for(|ending| *ending).await) });
-    let mut server = tokio::spawn(server.into_future());
+    if let Some(certificate) = certificate {
+        use tokio::signal::unix::{SignalKind, signal};
+        let hangups = signal(SignalKind::hangup()).context("cannot hear SIGHUP")?;
+        tasks.spawn(tls::keep_fresh(app.clone(), certificate, hangups));
+    }
+    say(&format!("listening on {address}"));
+    let mut server = tokio::spawn(http::serve(door, app));
     tokio::select! {
         () = signal() => tracing::info!("ending; a second signal ends at once"),
         ended = &mut server => { ended.context("the server failed")?.context("the server failed")?; }
@@ -169,6 +163,23 @@ async fn serve(mut config: Config, _: ArgMatches) -> anyhow::Result<()> {
     drop(tokio::time::timeout(deadline, writing).await);
     store.close().await;
     Ok(())
+}
+
+/// Opens the socket, and says in the configuration where it is; the certificate, if there is one.
+async fn door(config: &mut Config) -> anyhow::Result<(Door, Option<Certificate>)> {
+    let certificate = match config.tls.clone() {
+        Some(files) => Some(Certificate::read(files).await?),
+        None => None,
+    };
+    let socket = tokio::net::TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", config.listen))?;
+    config.listen = socket.local_addr().context("cannot say where the server listens")?;
+    let door = match &certificate {
+        Some(certificate) => Door::Tls(certificate.listen(socket)?),
+        None => Door::Plain(socket),
+    };
+    Ok((door, certificate))
 }
 
 async fn signal() {

@@ -258,7 +258,11 @@ async fn channel(
             1
         }
         Some(channel) if channel.package != package => {
-            store.update_channel(by, &Channel { package, ..channel.clone() }).await?;
+            let change = |channel: &mut Channel| {
+                channel.package = package;
+                Ok::<_, StoreError>(())
+            };
+            store.change_channel(by, &channel.id, change).await?;
             1
         }
         Some(_) => 0,

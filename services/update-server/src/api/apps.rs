@@ -59,15 +59,13 @@ pub(super) async fn update(
     Names(app): Names<String>,
     Body(raw): Body<Raw>,
 ) -> Result<Json<Application>, Failure> {
-    let before = caller.application(&app, Role::Operator).await?;
-    let app = Application {
-        product_id: raw.product_id,
-        label: raw.label,
-        description: raw.description,
-        ..before
+    let id = caller.application(&app, Role::Operator).await?.id;
+    let change = |app: &mut Application| {
+        app.product_id = raw.product_id;
+        app.label = raw.label;
+        app.description = raw.description;
     };
-    caller.app.store.update_app(&caller.by(), &app).await?;
-    Ok(Json(app))
+    Ok(Json(caller.app.store.change_app(&caller.by(), &id, change).await?))
 }
 
 pub(super) async fn remove(

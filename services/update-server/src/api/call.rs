@@ -83,6 +83,13 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Asked<T> {
     }
 }
 
+/// Puts a value that was sent in the place of another; what was left out stays.
+pub(super) fn put<T>(place: &mut T, sent: Option<T>) {
+    if let Some(sent) = sent {
+        *place = sent;
+    }
+}
+
 impl Caller {
     /// Fails unless the caller has a role, in an application or everywhere.
     pub(super) fn needs(&self, role: Role, app: Option<&AppId>) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use axum::{Json, http::StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    call::{Body, Caller, Names},
+    call::{Body, Caller, Names, put},
     failure::Failure,
 };
 use crate::{
@@ -89,17 +89,20 @@ pub(super) async fn update(
     Names((app, channel)): Names<InChannel>,
     Body(raw): Body<Raw>,
 ) -> Result<Json<Channel>, Failure> {
-    let mut channel = of_app(&caller, &app, &channel, Role::Operator).await?;
-    if raw.arch.is_some_and(|arch| arch != channel.arch) {
+    let channel = of_app(&caller, &app, &channel, Role::Operator).await?;
+    let Raw { label, arch, color, package, publish, upstream } = raw;
+    if arch.is_some_and(|arch| arch != channel.arch) {
         return Err(Failure::invalid("the architecture of a channel does not change"));
     }
-    channel.label = raw.label.unwrap_or(channel.label);
-    channel.color = raw.color.unwrap_or(channel.color);
-    channel.package = raw.package.or(channel.package);
-    channel.publish = raw.publish.unwrap_or(channel.publish);
-    channel.upstream = raw.upstream.unwrap_or(channel.upstream);
-    caller.app.store.update_channel(&caller.by(), &channel).await?;
-    Ok(Json(channel))
+    let change = |channel: &mut Channel| {
+        put(&mut channel.label, label);
+        put(&mut channel.color, color);
+        put(&mut channel.publish, publish);
+        put(&mut channel.upstream, upstream);
+        channel.package = package.or_else(|| channel.package.take());
+        Ok::<_, Failure>(())
+    };
+    Ok(Json(caller.app.store.change_channel(&caller.by(), &channel.id, change).await?))
 }
 
 pub(super) async fn remove(

@@ -35,6 +35,13 @@ impl Failure {
         Self::new(StatusCode::NOT_FOUND, "not-found", format!("there is no {what} `{name}`"))
     }
 
+    pub(super) fn changed(what: &str, name: impl std::fmt::Display) -> Self {
+        let message = format!(
+            "the {what} `{name}` is another now than `If-Match` says; read it again, and change that"
+        );
+        Self::new(StatusCode::PRECONDITION_FAILED, "changed", message)
+    }
+
     pub(super) fn invalid(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message)
     }
@@ -67,11 +74,13 @@ impl From<StoreError> for Failure {
             StoreError::Invalid { .. } | StoreError::Policy { .. } => Self::invalid(message),
             error if error.is_temporary() => {
                 tracing::error!(error = message, "the database failed");
-                Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "unavailable",
-                    "the database does not answer; try again",
-                )
+                let message = match error {
+                    StoreError::Full { .. } => {
+                        "the disk of the database is full; nothing was kept, so make room and try again"
+                    }
+                    _ => "the database does not answer; try again",
+                };
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
             }
             _ => {
                 tracing::error!(error = message, "an internal error");

@@ -11,6 +11,9 @@ use crate::{
     store::{Application, Arch, Channel, Group, Package},
 };
 
+/// The kind of a text.
+const TEXT: &str = "string";
+
 /// A form after a value: objects by their fields, an array by its first entry.
 fn of(value: &Value) -> Value {
     match value {
@@ -48,6 +51,18 @@ fn object(fields: &[(&str, &str)], required: &[&str]) -> Value {
 
 /// All forms by name.
 pub(super) fn forms() -> Map<String, Value> {
+    [stored(), lists(), opaque(), sent()].into_iter().flatten().collect()
+}
+
+/// A form and its name.
+type Named = (&'static str, Value);
+
+fn owned(forms: Vec<Named>) -> Vec<(String, Value)> {
+    forms.into_iter().map(|(name, form)| (name.to_owned(), form)).collect()
+}
+
+/// What is stored, each after a value of its type.
+fn stored() -> Vec<(String, Value)> {
     let app = AppId::stored("x".to_owned());
     let application = Application {
         id: app.clone(),
@@ -56,7 +71,6 @@ pub(super) fn forms() -> Map<String, Value> {
         description: String::new(),
         created_at: Timestamp::UNIX_EPOCH,
     };
-    let group = Group::new(app.clone(), GroupId::stored("x".to_owned()), "x");
     let channel = Channel {
         id: ChannelId::stored("x".to_owned()),
         app: app.clone(),
@@ -69,20 +83,23 @@ pub(super) fn forms() -> Map<String, Value> {
         created_at: Timestamp::UNIX_EPOCH,
         changed_at: Timestamp::UNIX_EPOCH,
     };
+    let group = Group::new(app.clone(), GroupId::stored("x".to_owned()), "x");
     let package = Package::new(PackageId::stored("x".to_owned()), app, "1.0.0", Arch::All);
-    let machine = MachineId::stored("x".to_owned());
-    let mut forms = Map::new();
-    let mut put = |name: &str, form: Value| drop(forms.insert(name.to_owned(), form));
-    put("Application", like(&application));
-    put("Group", like(&group));
-    put("Policy", like(&Policy::default()));
-    put("Channel", like(&channel));
-    put("Package", like(&package));
-    put(
-        "Instance",
-        json!({ "type": "object", "properties": { "machine": like(&machine), "version": { "type": "string" } } }),
-    );
-    for (list_of, one) in [
+    let machine = like(&MachineId::stored("x".to_owned()));
+    let instance = json!({ "machine": machine, "version": { "type": TEXT } });
+    owned(vec![
+        ("Application", like(&application)),
+        ("Group", like(&group)),
+        ("Policy", like(&Policy::default())),
+        ("Channel", like(&channel)),
+        ("Package", like(&package)),
+        ("Instance", json!({ "type": "object", "properties": instance })),
+    ])
+}
+
+/// Parts of lists.
+fn lists() -> Vec<(String, Value)> {
+    let lists = [
         ("Applications", "Application"),
         ("Groups", "Group"),
         ("Channels", "Channel"),
@@ -93,68 +110,72 @@ pub(super) fn forms() -> Map<String, Value> {
         ("AuditEntries", "AuditEntry"),
         ("Users", "User"),
         ("Tokens", "Token"),
-    ] {
-        put(list_of, list(one));
-    }
-    for name in ["Event", "Activity", "AuditEntry", "User", "Token", "Counts", "Explanation", "Me"]
-    {
-        put(name, json!({ "type": "object" }));
-    }
-    let text = "string";
-    put(
-        "NewGroup",
-        json!({ "type": "object", "properties": {
-        "id": { "type": text }, "label": { "type": text }, "description": { "type": text }, "track": { "type": text },
-        "channel": { "type": text }, "policy": { "$ref": "#/components/schemas/Policy" } } }),
-    );
-    put(
-        "NewChannel",
-        object(
-            &[
-                ("label", text),
-                ("arch", text),
-                ("color", text),
-                ("package", text),
-                ("publish", "boolean"),
-                ("upstream", text),
-            ],
-            &["label"],
-        ),
-    );
-    put(
-        "NewPackage",
-        object(
-            &[
-                ("version", text),
-                ("arch", text),
-                ("kind", text),
-                ("url", text),
-                ("file", text),
-                ("size", "integer"),
-                ("sha1", text),
-                ("sha256", text),
-                ("release_notes", text),
-                ("description", text),
-                ("no_backoff", "boolean"),
-                ("is_delta", "boolean"),
-                ("files", "array"),
-            ],
-            &["version", "url", "file", "size"],
-        ),
-    );
-    put("FloorReason", object(&[("reason", text)], &[]));
-    put("Alias", object(&[("alias", text)], &["alias"]));
-    put("Pin", object(&[("version", text)], &[]));
-    put("NewUser", object(&[("name", text), ("role", text)], &["name", "role"]));
-    put("NewRole", object(&[("app", text), ("role", text)], &[]));
-    put(
-        "NewToken",
-        object(&[("label", text), ("scopes", "array"), ("expires_at", text)], &["label", "scopes"]),
-    );
-    put("Secret", object(&[("token", "object"), ("secret", text)], &[]));
-    put(
-        "Error",
-        json!({ "type": "object", "properties": { "error": object(&[("kind", text), ("message", text)], &["kind", "message"]) } }),
-    );
-    forms
+    ];
+    owned(lists.map(|(name, one)| (name, list(one))).to_vec())
+}
+
+/// Answers of which only is said that they are objects.
+fn opaque() -> Vec<(String, Value)> {
+    let names = ["Event", "Activity", "AuditEntry", "User", "Token", "Counts", "Explanation", "Me"];
+    owned(names.map(|name| (name, json!({ "type": "object" }))).to_vec())
+}
+
+/// What is sent to change something, and what is answered then.
+fn sent() -> Vec<(String, Value)> {
+    let error = object(&[("kind", TEXT), ("message", TEXT)], &["kind", "message"]);
+    owned(vec![
+        ("NewGroup", new_group()),
+        ("NewChannel", new_channel()),
+        ("NewPackage", new_package()),
+        ("FloorReason", object(&[("reason", TEXT)], &[])),
+        ("Alias", object(&[("alias", TEXT)], &["alias"])),
+        ("Pin", object(&[("version", TEXT)], &[])),
+        ("NewUser", object(&[("name", TEXT), ("role", TEXT)], &["name", "role"])),
+        ("NewRole", object(&[("app", TEXT), ("role", TEXT)], &[])),
+        ("NewToken", new_token()),
+        ("Secret", object(&[("token", "object"), ("secret", TEXT)], &[])),
+        ("Error", json!({ "type": "object", "properties": { "error": error } })),
+    ])
+}
+
+fn new_group() -> Value {
+    json!({ "type": "object", "properties": {
+        "id": { "type": TEXT }, "label": { "type": TEXT }, "description": { "type": TEXT }, "track": { "type": TEXT },
+        "channel": { "type": TEXT }, "policy": { "$ref": "#/components/schemas/Policy" } } })
+}
+
+fn new_channel() -> Value {
+    let fields = [
+        ("label", TEXT),
+        ("arch", TEXT),
+        ("color", TEXT),
+        ("package", TEXT),
+        ("publish", "boolean"),
+        ("upstream", TEXT),
+    ];
+    object(&fields, &["label"])
+}
+
+fn new_package() -> Value {
+    let fields = [
+        ("version", TEXT),
+        ("arch", TEXT),
+        ("kind", TEXT),
+        ("url", TEXT),
+        ("file", TEXT),
+        ("size", "integer"),
+        ("sha1", TEXT),
+        ("sha256", TEXT),
+        ("release_notes", TEXT),
+        ("description", TEXT),
+        ("no_backoff", "boolean"),
+        ("is_delta", "boolean"),
+        ("files", "array"),
+    ];
+    object(&fields, &["version", "url", "file", "size"])
+}
+
+fn new_token() -> Value {
+    let fields = [("label", TEXT), ("scopes", "array"), ("expires_at", TEXT)];
+    object(&fields, &["label", "scopes"])
 }

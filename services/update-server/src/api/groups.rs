@@ -1,16 +1,20 @@
 //! Methods about groups.
 
-use axum::{Json, http::StatusCode};
+use axum::{
+    Json,
+    http::{HeaderMap, HeaderName, StatusCode, header},
+};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::{
-    call::{Body, Caller, Names},
+    call::{Body, Caller, Names, put},
     failure::Failure,
 };
 use crate::{
-    ids::{AppId, ChannelId, GroupId},
+    ids::{AppId, ChannelId, GroupId, hex},
     policy::Policy,
     store::{Group, Paged, Role},
 };
@@ -46,7 +50,8 @@ pub(super) async fn create(
         Some(id) => id,
         None => crate::ids::new_uuid().parse()?,
     };
-    let group = filled(Group::new(app.id, id.clone(), id.as_str()), raw);
+    let mut group = Group::new(app.id, id.clone(), id.as_str());
+    fill(&mut group, raw);
     caller.app.store.create_group(&caller.by(), &group).await?;
     read(&caller, &group.app, &group.id).await
 }
@@ -54,23 +59,52 @@ pub(super) async fn create(
 pub(super) async fn show(
     caller: Caller,
     Names((app, group)): Names<(String, GroupId)>,
-) -> Result<Json<Group>, Failure> {
+) -> Result<Tagged, Failure> {
     let app = caller.application(&app, Role::Viewer).await?;
-    read(&caller, &app.id, &group).await
+    read(&caller, &app.id, &group).await.map(|Json(group)| tagged(group))
+}
+
+/// A group with the tag of what it is now.
+type Tagged = ([(HeaderName, String); 1], Json<Group>);
+
+fn tagged(group: Group) -> Tagged {
+    ([(header::ETAG, tag(&group))], Json(group))
+}
+
+/// A text that is another one when people change the group, or it stops by itself. What the server notes about rollouts does
+/// not count: it changes all the time.
+fn tag(group: &Group) -> String {
+    let Group { label, description, track, channel, policy, stopped_reason, .. } = group;
+    let text = json!([label, description, track, channel, policy, stopped_reason]).to_string();
+    format!("\"{}\"", hex(&Sha256::digest(text)[..16]))
+}
+
+/// Fails if the caller has said what the group was (`If-Match`), and it is that no longer.
+fn check_tag(group: &Group, wanted: Option<&str>) -> Result<(), Failure> {
+    let now = tag(group);
+    let fits = |wanted: &str| wanted.split(',').any(|one| one.trim() == "*" || one.trim() == now);
+    if wanted.is_none_or(fits) { Ok(()) } else { Err(Failure::changed("group", &group.id)) }
 }
 
 pub(super) async fn update(
     caller: Caller,
     Names((app, group)): Names<(String, GroupId)>,
+    headers: HeaderMap,
     Body(raw): Body<Raw>,
-) -> Result<Json<Group>, Failure> {
+) -> Result<Tagged, Failure> {
     let app = caller.application(&app, Role::Operator).await?;
-    let Json(before) = read(&caller, &app.id, &group).await?;
-    if raw.id.as_ref().is_some_and(|id| *id != before.id) {
-        return Err(Failure::invalid("the id of a group does not change"));
-    }
-    caller.app.store.update_group(&caller.by(), &filled(before, raw)).await?;
-    read(&caller, &app.id, &group).await
+    let wanted = raw.id.clone();
+    let known = headers.get(header::IF_MATCH).map(|value| value.to_str().unwrap_or_default());
+    let change = |group: &mut Group| {
+        check_tag(group, known)?;
+        if wanted.is_some_and(|id| id != group.id) {
+            return Err(Failure::invalid("the id of a group does not change"));
+        }
+        fill(group, raw);
+        Ok(())
+    };
+    let changed = caller.app.store.change_group(&caller.by(), &app.id, &group, change).await?;
+    Ok(tagged(changed))
 }
 
 pub(super) async fn remove(
@@ -124,11 +158,12 @@ async fn read(caller: &Caller, app: &AppId, group: &GroupId) -> Result<Json<Grou
     found.map(Json).ok_or_else(|| Failure::not_found("group", group))
 }
 
-fn filled(mut group: Group, raw: Raw) -> Group {
-    group.label = raw.label.unwrap_or(group.label);
-    group.description = raw.description.unwrap_or(group.description);
-    group.track = raw.track.unwrap_or(group.track);
-    group.channel = raw.channel.or(group.channel);
-    group.policy = raw.policy.unwrap_or(group.policy);
-    group
+/// Writes what was sent over a group; what was left out stays.
+fn fill(group: &mut Group, raw: Raw) {
+    let Raw { id: _, label, description, track, channel, policy } = raw;
+    put(&mut group.label, label);
+    put(&mut group.description, description);
+    put(&mut group.track, track);
+    put(&mut group.policy, policy);
+    group.channel = channel.or_else(|| group.channel.take());
 }

@@ -99,9 +99,11 @@ pub(super) async fn update(
             "version and architecture of a package do not change; add another package",
         ));
     }
-    let package = filled(before, raw);
-    caller.app.store.update_package(&caller.by(), &package).await?;
-    Ok(Json(package))
+    let change = |package: &mut Package| {
+        *package = filled(package.clone(), raw);
+        Ok::<_, Failure>(())
+    };
+    Ok(Json(caller.app.store.change_package(&caller.by(), &before.id, change).await?))
 }
 
 pub(super) async fn remove(

@@ -54,7 +54,7 @@ pub const METHODS: &[Method] = &[
     method!(get "/api/v2/apps/{app}/groups" viewer "List the groups", NONE, None, Some("Groups"), groups::list),
     method!(post "/api/v2/apps/{app}/groups" operator "Add a group", NONE, Some("NewGroup"), Some("Group"), groups::create),
     method!(get "/api/v2/apps/{app}/groups/{group}" viewer "Show a group", NONE, None, Some("Group"), groups::show),
-    method!(put "/api/v2/apps/{app}/groups/{group}" operator "Change a group and its policy", NONE, Some("NewGroup"), Some("Group"), groups::update),
+    method!(put "/api/v2/apps/{app}/groups/{group}" operator "Change a group and its policy; with `If-Match`, only if it is what its `ETag` said", NONE, Some("NewGroup"), Some("Group"), groups::update),
     method!(delete "/api/v2/apps/{app}/groups/{group}" operator "Remove a group", NONE, None, None, groups::remove),
     method!(post "/api/v2/apps/{app}/groups/{group}/pause" operator "Give no updates", NONE, None, Some("Group"), groups::pause),
     method!(post "/api/v2/apps/{app}/groups/{group}/resume" operator "Give updates again", NONE, None, Some("Group"), groups::resume),

@@ -45,14 +45,15 @@ async fn show(call: Call<NoBody>) -> Answer<Wire> {
 
 /// What is empty stays as it is.
 async fn update(call: Call<Wire>) -> Answer<Wire> {
-    let mut app = call.application()?.clone();
     let Wire { description, label, id: _ } = &call.body;
-    for (field, new) in [(&mut app.description, description), (&mut app.label, label)] {
-        if !new.is_empty() {
-            field.clone_from(new);
+    let change = |app: &mut Application| {
+        for (field, new) in [(&mut app.description, description), (&mut app.label, label)] {
+            if !new.is_empty() {
+                field.clone_from(new);
+            }
         }
-    }
-    call.app.store.update_app(&call.by, &app).await?;
+    };
+    let app = call.app.store.change_app(&call.by, &call.application()?.id, change).await?;
     Ok(Json(wire(&app)))
 }
 

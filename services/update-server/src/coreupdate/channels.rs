@@ -113,12 +113,15 @@ async fn insert(call: Call<ChannelRequest>) -> Answer<AppChannel> {
 async fn update(call: Call<ChannelRequest>) -> Answer<AppChannel> {
     let app = &call.application()?.id;
     let channels = call.app.store.channels(app).await?;
-    let mut channel = by_name(&channels, call.value("label"))?.clone();
-    channel.publish = call.body.publish;
-    if let Some(package) = target(&call.app.store, app, &call.body.version, channel.arch).await? {
-        channel.package = Some(package);
-    }
-    call.app.store.update_channel(&call.by, &channel).await?;
+    let channel = by_name(&channels, call.value("label"))?;
+    let package = target(&call.app.store, app, &call.body.version, channel.arch).await?;
+    let publish = call.body.publish;
+    let change = |channel: &mut Channel| {
+        channel.publish = publish;
+        channel.package = package.or_else(|| channel.package.take());
+        Ok::<_, Failure>(())
+    };
+    let channel = call.app.store.change_channel(&call.by, &channel.id, change).await?;
     Ok(Json(wire_of(&call.app.store, &channel).await?))
 }
 

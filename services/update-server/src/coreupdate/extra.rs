@@ -21,7 +21,7 @@ use tokio_util::io::ReaderStream;
 use super::{Failure, Gate, address_of};
 use crate::{
     app::App,
-    ids::new_uuid,
+    ids::{new_uuid, plain_file_name},
     store::{By, Role},
 };
 
@@ -121,12 +121,7 @@ async fn upload(
 
 /// A name that stays in its folder.
 fn file_name(name: &str) -> Result<String, Failure> {
-    let visible = |byte: u8| byte.is_ascii_alphanumeric() || b"._-+".contains(&byte);
-    let fine = !name.is_empty()
-        && name.len() <= 200
-        && !name.starts_with('.')
-        && name.bytes().all(visible);
-    if fine {
+    if plain_file_name(name) {
         Ok(name.to_owned())
     } else {
         Err(Failure::bad(

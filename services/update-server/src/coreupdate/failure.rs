@@ -73,10 +73,13 @@ impl From<StoreError> for Failure {
         };
         if status.is_server_error() {
             tracing::error!(error = %crate::chain(&error), "a request failed");
-            return Self::new(
-                status,
-                "the database did not do it; try again later, and see the log of the server",
-            );
+            let message = match error {
+                StoreError::Full { .. } => {
+                    "the disk of the database is full; nothing was kept, so make room and try again"
+                }
+                _ => "the database did not do it; try again later, and see the log of the server",
+            };
+            return Self::new(status, message);
         }
         // The source of a policy's error says which value it is.
         let source = std::error::Error::source(&error)

@@ -112,20 +112,23 @@ async fn show(call: Call<NoBody>) -> Answer<Wire> {
 
 /// Empty text and an absent number change nothing; absent booleans are `false` (see [`Wire`]).
 async fn update(call: Call<Wire>) -> Answer<Wire> {
-    let mut group = named(&call, "id").await?;
-    let before = wire(&group, &[], call.by.at);
-    let Wire {
-        channel_id: channel,
-        label,
-        oem_blacklist,
-        rollout_active,
-        update_percent,
-        updates_paused,
-        ..
-    } = &call.body;
-    if !channel.is_empty() {
-        group.channel = Some(channel_id(&call, channel).await?);
-    }
+    let group = named(&call, "id").await?;
+    let channel = match call.body.channel_id.as_str() {
+        "" => None,
+        name => Some(channel_id(&call, name).await?),
+    };
+    let (body, now) = (&call.body, call.by.at);
+    let change = |group: &mut Group| {
+        group.channel = channel.or_else(|| group.channel.take());
+        set(group, body, now)
+    };
+    let group = call.app.store.change_group(&call.by, &group.app, &group.id, change).await?;
+    answer(&call, &group).await
+}
+
+/// Writes a body over a group, its channel left out.
+fn set(group: &mut Group, body: &Wire, now: Timestamp) -> Result<(), Failure> {
+    let Wire { label, oem_blacklist, rollout_active, update_percent, updates_paused, .. } = body;
     if !label.is_empty() {
         group.label.clone_from(label);
     }
@@ -133,15 +136,13 @@ async fn update(call: Call<Wire>) -> Answer<Wire> {
         group.policy.oem_blacklist = oems(oem_blacklist);
     }
     // A client that sends back the share of a frame did not mean to set it.
-    if let Some(percent) = update_percent.filter(|percent| Some(*percent) != before.update_percent)
-    {
+    let shown = percent_now(&group.policy, now);
+    if let Some(percent) = update_percent.filter(|percent| *percent != shown) {
         group.policy.percent = percent;
     }
-    set_active(&mut group.policy, *rollout_active, call.by.at)?;
+    set_active(&mut group.policy, *rollout_active, now)?;
     group.policy.updates_enabled = !updates_paused;
-    call.app.store.update_group(&call.by, &group).await?;
-    let group = stored(&call.app.store, &group).await?;
-    answer(&call, &group).await
+    Ok(())
 }
 
 /// Begins to follow the frames, or stops. What is so already stays so.

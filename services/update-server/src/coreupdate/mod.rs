@@ -80,6 +80,7 @@ async fn wrong_verb() -> Failure {
 
 async fn describe(State(app): State<App>, headers: HeaderMap) -> Json<serde_json::Value> {
     let host = headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-    let root = app.config.base_url.clone().unwrap_or_else(|| format!("http://{host}"));
+    let root =
+        app.config.base_url.clone().unwrap_or_else(|| format!("{}://{host}", app.config.scheme()));
     Json(discovery::document(&root))
 }

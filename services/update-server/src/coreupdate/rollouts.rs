@@ -92,14 +92,10 @@ async fn show_active(call: Call<NoBody>) -> Answer<RolloutActive> {
 }
 
 async fn set_active_call(call: Call<RolloutActive>) -> Answer<RolloutActive> {
-    let mut group = named(&call, "groupId").await?;
-    set_active(&mut group.policy, call.body.active, call.by.at)?;
-    let Policy { rollout, percent, .. } = group.policy.clone();
-    let change = move |policy: &mut Policy| {
-        policy.rollout.since = rollout.since;
-        policy.percent = percent;
-    };
-    let group = call.app.store.change_policy(&call.by, &group.app, &group.id, change).await?;
+    let group = named(&call, "groupId").await?;
+    let (active, now) = (call.body.active, call.by.at);
+    let change = |group: &mut Group| set_active(&mut group.policy, active, now);
+    let group = call.app.store.change_group(&call.by, &group.app, &group.id, change).await?;
     Ok(Json(wire_active(&group)))
 }
 

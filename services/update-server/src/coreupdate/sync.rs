@@ -94,7 +94,11 @@ async fn follow(
         Some(ours) if ours.upstream != upstream.id.as_str() => report.left += 1,
         Some(ours) if ours.package.as_ref() == Some(&package) => {}
         Some(ours) => {
-            app.store.update_channel(by, &Channel { package: Some(package), ..ours }).await?;
+            let change = |channel: &mut Channel| {
+                channel.package = Some(package);
+                Ok::<_, Failure>(())
+            };
+            app.store.change_channel(by, &ours.id, change).await?;
             report.channels += 1;
         }
         None => {

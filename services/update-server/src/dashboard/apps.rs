@@ -285,11 +285,12 @@ pub(super) async fn update(
     let row = application(&app, &visitor, &name).await?;
     visitor.must(Role::Admin, Some(&row.id))?;
     let mut problems = Problems::default();
-    let Some(changed) = read(&fields, &mut problems, Some(row.id.clone()), row.created_at) else {
+    let Some(wanted) = read(&fields, &mut problems, Some(row.id.clone()), row.created_at) else {
         return form(&visitor, &fields, problems, Some(&row.id));
     };
-    match app.store.update_app(&visitor.by(&app), &changed).await {
-        Ok(()) => Ok(Redirect::to(&address(&row.id, &[])).into_response()),
+    let change = |app: &mut Application| *app = wanted;
+    match app.store.change_app(&visitor.by(&app), &row.id, change).await {
+        Ok(_) => Ok(Redirect::to(&address(&row.id, &[])).into_response()),
         Err(StoreError::Exists { .. }) => {
             problems.add("product_id", "Another application has this product id.");
             form(&visitor, &fields, problems, Some(&row.id))

@@ -13,6 +13,7 @@ use super::{
     address, application,
     form::{Fields, Problems, Submitted, values},
     group_forms::channel_label,
+    operated,
     page::{AppFrame, PageError, Shell, render, render_with},
     session::Visitor,
     time::When,
@@ -20,7 +21,7 @@ use super::{
 use crate::{
     app::App,
     ids::{ChannelId, PackageId},
-    store::{Application, Arch, CatalogApp, CatalogChannel, Channel, Floor, Package, Page, Role},
+    store::{Application, Arch, CatalogApp, CatalogChannel, Channel, Floor, Package, Page},
 };
 
 const NAMES: [&str; 6] = ["label", "arch", "color", "package", "publish", "reason"];
@@ -151,8 +152,7 @@ async fn find(
     visitor: &Visitor,
     (name, channel): &(String, String),
 ) -> Result<(Application, Channel), PageError> {
-    let row = application(app, visitor, name).await?;
-    visitor.must(Role::Operator, Some(&row.id))?;
+    let row = operated(app, visitor, name).await?;
     let missing = || PageError::NotFound { what: "such channel".to_owned() };
     let id: ChannelId = channel.parse().map_err(|_| missing())?;
     let channel = app
@@ -246,8 +246,7 @@ pub(super) async fn new(
     Path(name): Path<String>,
     visitor: Visitor,
 ) -> Result<Response, PageError> {
-    let row = application(&app, &visitor, &name).await?;
-    visitor.must(Role::Operator, Some(&row.id))?;
+    let row = operated(&app, &visitor, &name).await?;
     let empty =
         values(&NAMES, |name| if name == "color" { COLOR.to_owned() } else { String::new() });
     show(&app, Around { visitor: &visitor, row: &row, channel: None }, empty, Problems::default())
@@ -277,8 +276,7 @@ pub(super) async fn create(
     submitted: Submitted,
 ) -> Result<Response, PageError> {
     let Submitted { visitor, fields } = submitted;
-    let row = application(&app, &visitor, &name).await?;
-    visitor.must(Role::Operator, Some(&row.id))?;
+    let row = operated(&app, &visitor, &name).await?;
     let mut problems = Problems::default();
     let now = app.clock.now();
     let arch = problems.take::<Arch>(&fields, "arch").unwrap_or_default();
@@ -338,11 +336,16 @@ pub(super) async fn update(
     let Submitted { visitor, fields } = submitted;
     let (row, channel) = find(&app, &visitor, &path).await?;
     let mut problems = Problems::default();
-    let mut changed = channel.clone();
-    read(&fields, &mut problems, &mut changed);
+    let mut wanted = channel.clone();
+    read(&fields, &mut problems, &mut wanted);
     if problems.is_empty() {
-        match app.store.update_channel(&visitor.by(&app), &changed).await {
-            Ok(()) => return Ok(Redirect::to(&address(&row.id, &["channels"])).into_response()),
+        // What the form does not have may have changed since, and stays.
+        let change = |channel: &mut Channel| {
+            *channel = Channel { upstream: channel.upstream.clone(), ..wanted };
+            Ok(())
+        };
+        match app.store.change_channel(&visitor.by(&app), &channel.id, change).await {
+            Ok(_) => return Ok(Redirect::to(&address(&row.id, &["channels"])).into_response()),
             Err(error) => problems.store("package", error)?,
         }
     }

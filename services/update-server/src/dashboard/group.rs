@@ -23,7 +23,7 @@ use crate::{
     ids::{AppId, GroupId},
     policy::percent_at,
     store::{
-        ActivityFilter, Application, CatalogGroup, Group, Page, Span, Status, StatusCount,
+        ActivityFilter, Application, CatalogGroup, Group, Page, Role, Span, Status, StatusCount,
         VersionCount,
     },
 };
@@ -115,6 +115,17 @@ pub(super) async fn find(
     let missing = || PageError::NotFound { what: "such group".to_owned() };
     let id: GroupId = group.parse().map_err(|_| missing())?;
     let group = app.store.group(&row.id, &id).await?.ok_or_else(missing)?;
+    Ok((row, group))
+}
+
+/// The same for a visitor who may operate it.
+pub(super) async fn find_operated(
+    app: &App,
+    visitor: &Visitor,
+    path: &(String, String),
+) -> Result<(Application, Group), PageError> {
+    let (row, group) = find(app, visitor, path).await?;
+    visitor.must(Role::Operator, Some(&row.id))?;
     Ok((row, group))
 }
 

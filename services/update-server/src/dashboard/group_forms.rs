@@ -10,16 +10,17 @@ use serde::Serialize;
 
 use super::{
     activity::Choice,
-    address, application,
+    address,
     form::{Fields, Problems, Submitted, values},
-    group::find,
+    group::find_operated,
+    operated,
     page::{AppFrame, PageError, Shell, render, render_with},
     session::Visitor,
 };
 use crate::{
     app::App,
     ids::{ChannelId, GroupId},
-    store::{Application, Arch, Channel, Group, Role},
+    store::{Application, Arch, Channel, Group},
 };
 
 const NAMES: [&str; 5] = ["id", "label", "track", "channel", "description"];
@@ -98,8 +99,7 @@ pub(super) async fn new(
     Path(name): Path<String>,
     visitor: Visitor,
 ) -> Result<Response, PageError> {
-    let row = application(&app, &visitor, &name).await?;
-    visitor.must(Role::Operator, Some(&row.id))?;
+    let row = operated(&app, &visitor, &name).await?;
     show(&app, &visitor, &row, None, values(&NAMES, |_| String::new()), Problems::default()).await
 }
 
@@ -119,8 +119,7 @@ pub(super) async fn create(
     submitted: Submitted,
 ) -> Result<Response, PageError> {
     let Submitted { visitor, fields } = submitted;
-    let row = application(&app, &visitor, &name).await?;
-    visitor.must(Role::Operator, Some(&row.id))?;
+    let row = operated(&app, &visitor, &name).await?;
     let mut problems = Problems::default();
     let id = match fields.get("id") {
         "" => crate::ids::new_uuid().parse::<GroupId>().ok(),
@@ -150,8 +149,7 @@ pub(super) async fn edit(
     Path(path): Path<(String, String)>,
     visitor: Visitor,
 ) -> Result<Response, PageError> {
-    let (row, group) = find(&app, &visitor, &path).await?;
-    visitor.must(Role::Operator, Some(&row.id))?;
+    let (row, group) = find_operated(&app, &visitor, &path).await?;
     let now = values(&NAMES, |name| match name {
         "id" => group.id.to_string(),
         "label" => group.label.clone(),
@@ -169,14 +167,18 @@ pub(super) async fn update(
     submitted: Submitted,
 ) -> Result<Response, PageError> {
     let Submitted { visitor, fields } = submitted;
-    let (row, group) = find(&app, &visitor, &path).await?;
-    visitor.must(Role::Operator, Some(&row.id))?;
+    let (row, group) = find_operated(&app, &visitor, &path).await?;
     let mut problems = Problems::default();
-    let mut changed = group.clone();
-    read(&fields, &mut problems, &mut changed);
+    let mut wanted = group.clone();
+    read(&fields, &mut problems, &mut wanted);
     if problems.is_empty() {
-        match app.store.update_group(&visitor.by(&app), &changed).await {
-            Ok(()) => return Ok(to_group(&changed)),
+        // The policy may have changed since; only this form's fields are written.
+        let change = |group: &mut Group| {
+            *group = Group { policy: group.policy.clone(), ..wanted };
+            Ok(())
+        };
+        match app.store.change_group(&visitor.by(&app), &row.id, &group.id, change).await {
+            Ok(changed) => return Ok(to_group(&changed)),
             Err(error) => problems.store("channel", error)?,
         }
     }
@@ -201,8 +203,7 @@ async fn ask(
     visitor: &Visitor,
     question: impl FnOnce(&Group) -> Question,
 ) -> Result<Response, PageError> {
-    let (row, group) = find(app, visitor, path).await?;
-    visitor.must(Role::Operator, Some(&row.id))?;
+    let (row, group) = find_operated(app, visitor, path).await?;
     let Question { verb, heading, text, button, danger } = question(&group);
     let view = Confirm {
         shell: Shell::new(visitor, "apps", format!("{heading} · {}", row.label)),
@@ -285,8 +286,7 @@ async fn switch(
     submitted: Submitted,
     enabled: fn(&mut crate::policy::Policy),
 ) -> Result<Response, PageError> {
-    let (row, group) = find(app, &submitted.visitor, path).await?;
-    submitted.visitor.must(Role::Operator, Some(&row.id))?;
+    let (row, group) = find_operated(app, &submitted.visitor, path).await?;
     let changed =
         app.store.change_policy(&submitted.visitor.by(app), &row.id, &group.id, enabled).await?;
     Ok(to_group(&changed))
@@ -316,8 +316,7 @@ pub(super) async fn delete(
     Path(path): Path<(String, String)>,
     submitted: Submitted,
 ) -> Result<Response, PageError> {
-    let (row, group) = find(&app, &submitted.visitor, &path).await?;
-    submitted.visitor.must(Role::Operator, Some(&row.id))?;
+    let (row, group) = find_operated(&app, &submitted.visitor, &path).await?;
     app.store.delete_group(&submitted.visitor.by(&app), &row.id, &group.id).await?;
     Ok(Redirect::to(&address(&row.id, &[])).into_response())
 }

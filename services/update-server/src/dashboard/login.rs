@@ -1,8 +1,8 @@
-//! Logging in with an API token, and out again.
+//! Logging in with an API token, and out again. [`super::oidc`] logs in through an issuer.
 
 use axum::{
     extract::{Request, State},
-    http::{StatusCode, header},
+    http::{StatusCode, header, request::Parts},
     response::{IntoResponse as _, Redirect, Response},
 };
 use serde::Serialize;
@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{
     form::{Fields, read_form},
     page::{PageError, Shell, render_with},
-    session::{SESSION, binding, cookie, form_token, session_cookie},
+    session::{SESSION, binding, cookie, form_token, peer_address, session_cookie},
 };
 use crate::{app::App, config::Authentication};
 
@@ -18,8 +18,24 @@ use crate::{app::App, config::Authentication};
 struct View {
     shell: Shell,
     next: String,
-    problem: &'static str,
+    problem: String,
     first: bool,
+    /// The host of the issuer; empty if there is none.
+    issuer: String,
+    /// Where logging in through the issuer begins.
+    through: String,
+}
+
+/// Why somebody was not let in.
+pub(super) struct Problem {
+    pub(super) status: StatusCode,
+    pub(super) text: String,
+}
+
+impl Problem {
+    fn unknown(text: &str) -> Self {
+        Self { status: StatusCode::UNAUTHORIZED, text: text.to_owned() }
+    }
 }
 
 /// The form.
@@ -29,27 +45,31 @@ pub(super) async fn page(State(app): State<App>, request: Request) -> Result<Res
     }
     let (parts, _) = request.into_parts();
     let query = Fields::parse(parts.uri.query().unwrap_or_default().as_bytes());
-    show(&app, form_token(binding(&parts), ""), own_path(query.get("next")), "").await
+    show(&app, &parts, own_path(query.get("next")), None).await
 }
 
-async fn show(
+/// The form, with what went wrong before.
+pub(super) async fn show(
     app: &App,
-    token: String,
+    parts: &Parts,
     next: &str,
-    problem: &'static str,
+    problem: Option<Problem>,
 ) -> Result<Response, PageError> {
-    let status = if problem.is_empty() { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
+    let status = problem.as_ref().map_or(StatusCode::OK, |problem| problem.status);
+    let encoded: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
     let view = View {
-        shell: Shell::outside("Log in").with_form_token(token),
+        shell: Shell::outside("Log in").with_form_token(form_token(binding(parts), "")),
         next: next.to_owned(),
-        problem,
+        problem: problem.map(|problem| problem.text).unwrap_or_default(),
         first: !app.store.has_users().await?,
+        issuer: app.oidc.as_ref().map(|provider| provider.host()).unwrap_or_default(),
+        through: format!("/login/oidc?next={encoded}"),
     };
     render_with(status, "login.html", &view)
 }
 
 /// Only a path of this server: an address of another one would make the login page a helper of impostors.
-fn own_path(path: &str) -> &str {
+pub(super) fn own_path(path: &str) -> &str {
     let fine = path.starts_with('/')
         && !path.starts_with("//")
         && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
@@ -60,26 +80,30 @@ fn own_path(path: &str) -> &str {
 pub(super) async fn enter(State(app): State<App>, request: Request) -> Result<Response, PageError> {
     let (parts, body) = request.into_parts();
     let token = form_token(binding(&parts), "");
-    let fields = read_form(Request::from_parts(parts, body), &token).await?;
+    let fields = read_form(Request::from_parts(parts.clone(), body), &token).await?;
     let next = own_path(fields.get("next"));
     let secret = fields.get("token");
     // A cookie carries what tokens are made of, and nothing else.
     let plain = secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if secret.is_empty() || secret.len() > 200 || !plain {
-        return show(&app, token, next, "This is no token. Tokens begin with “slipway_”.").await;
+        let problem = Problem::unknown("This is no token. Tokens begin with “slipway_”.");
+        return show(&app, &parts, next, Some(problem)).await;
     }
     if app.store.authenticate(secret, app.clock.now()).await?.is_none() {
-        return show(&app, token, next, "No such token. It may have ended, or been revoked.").await;
+        let problem = Problem::unknown("No such token. It may have ended, or been revoked.");
+        return show(&app, &parts, next, Some(problem)).await;
     }
     Ok(([(header::SET_COOKIE, session_cookie(&app, secret))], Redirect::to(next)).into_response())
 }
 
-/// Ends the session of this browser. The token stays valid elsewhere.
+/// Ends the session of this browser. A token that was entered stays valid elsewhere.
 pub(super) async fn leave(State(app): State<App>, request: Request) -> Result<Response, PageError> {
     let (parts, body) = request.into_parts();
-    let secret = cookie(&parts.headers, SESSION).unwrap_or_default();
-    let token = form_token(binding(&parts), secret);
+    let secret = cookie(&parts.headers, SESSION).unwrap_or_default().to_owned();
+    let token = form_token(binding(&parts), &secret);
+    let address = peer_address(&app, &parts);
     read_form(Request::from_parts(parts, body), &token).await?;
+    app.store.end_session(&secret, &address, app.clock.now()).await?;
     Ok(([(header::SET_COOKIE, session_cookie(&app, ""))], Redirect::to("/login")).into_response())
 }
 

@@ -21,6 +21,7 @@ mod instance;
 mod instances;
 mod live;
 mod login;
+mod oidc;
 mod packages;
 mod page;
 mod policy_form;
@@ -50,6 +51,8 @@ pub fn router() -> Router<App> {
     Router::new()
         .route("/", get(apps::list))
         .route("/login", get(login::page).post(login::enter))
+        .route("/login/oidc", get(oidc::begin))
+        .route("/login/oidc/callback", get(oidc::finish))
         .route("/logout", post(login::leave))
         .route("/static/{file}", get(assets::file))
         .route("/favicon.ico", get(|| async { Redirect::permanent("/static/icon.svg") }))
@@ -119,6 +122,13 @@ async fn application(app: &App, visitor: &Visitor, name: &str) -> Result<Applica
     let found = app.store.find_app(name).await?;
     let found = found.ok_or_else(|| PageError::NotFound { what: "such application".to_owned() })?;
     visitor.must(Role::Viewer, Some(&found.id))?;
+    Ok(found)
+}
+
+/// An application that a visitor may operate.
+async fn operated(app: &App, visitor: &Visitor, name: &str) -> Result<Application, PageError> {
+    let found = application(app, visitor, name).await?;
+    visitor.must(Role::Operator, Some(&found.id))?;
     Ok(found)
 }
 

@@ -13,6 +13,7 @@ use super::{
     address, application,
     form::{Fields, Problems, Submitted, values},
     group_forms::{Confirm, channel_label},
+    operated,
     page::{AppFrame, PageError, Shell, render, render_with},
     session::Visitor,
     time::When,
@@ -21,7 +22,7 @@ use super::{
 use crate::{
     app::App,
     ids::PackageId,
-    store::{Application, Arch, CatalogApp, Origin, Package, Page, Role},
+    store::{Application, Arch, CatalogApp, Origin, Package, Page},
 };
 
 const ROWS: u64 = 50;
@@ -154,8 +155,7 @@ pub(super) async fn new(
     Path(name): Path<String>,
     visitor: Visitor,
 ) -> Result<Response, PageError> {
-    let row = application(&app, &visitor, &name).await?;
-    visitor.must(Role::Operator, Some(&row.id))?;
+    let row = operated(&app, &visitor, &name).await?;
     let empty =
         values(&NAMES, |name| if name == "arch" { "amd64".to_owned() } else { String::new() });
     show(&visitor, &row, empty, Problems::default())
@@ -203,8 +203,7 @@ pub(super) async fn create(
     submitted: Submitted,
 ) -> Result<Response, PageError> {
     let Submitted { visitor, fields } = submitted;
-    let row = application(&app, &visitor, &name).await?;
-    visitor.must(Role::Operator, Some(&row.id))?;
+    let row = operated(&app, &visitor, &name).await?;
     let mut problems = Problems::default();
     if let Ok(id) = crate::ids::new_uuid().parse::<PackageId>() {
         let mut package = Package::new(id, row.id.clone(), "", Arch::All);
@@ -228,8 +227,7 @@ async fn find(
     visitor: &Visitor,
     (name, package): &(String, String),
 ) -> Result<(Application, Package), PageError> {
-    let row = application(app, visitor, name).await?;
-    visitor.must(Role::Operator, Some(&row.id))?;
+    let row = operated(app, visitor, name).await?;
     let missing = || PageError::NotFound { what: "such package".to_owned() };
     let id: PackageId = package.parse().map_err(|_| missing())?;
     let package = app

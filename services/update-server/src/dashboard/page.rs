@@ -31,6 +31,7 @@ static TEMPLATES: LazyLock<Tera> = LazyLock::new(|| {
         "app.html",
         "error.html",
         "login.html",
+        "continue.html",
         "apps.html",
         "app_form.html",
         "groups.html",
@@ -126,6 +127,12 @@ impl PageError {
                 "Request not understood",
                 format!("The request {what}."),
                 "Nothing was changed. Go back and use the form of the page.",
+            ),
+            Self::Store(error @ StoreError::Full { .. }) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The disk is full",
+                sentence(error),
+                "Nothing was changed. Make room on the disk of the database, and send it again.",
             ),
             Self::Store(error) if error.is_temporary() => (
                 StatusCode::SERVICE_UNAVAILABLE,

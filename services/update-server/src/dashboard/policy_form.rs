@@ -12,7 +12,7 @@ use super::{
     activity::Choice,
     address,
     form::{Fields, Problems, Submitted, values},
-    group::find,
+    group::find_operated,
     group_forms::to_group,
     page::{AppFrame, PageError, Shell, render_with, sentence},
     session::Visitor,
@@ -22,7 +22,7 @@ use super::{
 use crate::{
     app::App,
     policy::{AutoStop, OnDemand, PerPeriod, Policy, Window},
-    store::{Application, Group, Role},
+    store::{Application, Group},
 };
 
 const NAMES: [&str; 16] = [
@@ -235,8 +235,7 @@ pub(super) async fn page(
     Path(path): Path<(String, String)>,
     visitor: Visitor,
 ) -> Result<Response, PageError> {
-    let (row, group) = find(&app, &visitor, &path).await?;
-    visitor.must(Role::Operator, Some(&row.id))?;
+    let (row, group) = find_operated(&app, &visitor, &path).await?;
     show(&visitor, &row, &group, present(&group.policy), Problems::default())
 }
 
@@ -247,8 +246,7 @@ pub(super) async fn save(
     submitted: Submitted,
 ) -> Result<Response, PageError> {
     let Submitted { visitor, fields } = submitted;
-    let (row, group) = find(&app, &visitor, &path).await?;
-    visitor.must(Role::Operator, Some(&row.id))?;
+    let (row, group) = find_operated(&app, &visitor, &path).await?;
     let mut problems = Problems::default();
     let mut wanted = group.policy.clone();
     read(&fields, &mut problems, &mut wanted);

@@ -10,7 +10,7 @@ use super::{
     address,
     chart::{self, Chart},
     form::{Fields, Problems, Submitted},
-    group::{self, find},
+    group::{self, find_operated},
     group_forms::to_group,
     page::{AppFrame, PageError, Shell, render_with, sentence},
     session::Visitor,
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     app::App,
     policy::{Frame, Policy},
-    store::{Application, Group, Role},
+    store::{Application, Group},
 };
 
 /// As many frames as the policy takes.
@@ -171,8 +171,7 @@ pub(super) async fn page(
     Path(path): Path<(String, String)>,
     visitor: Visitor,
 ) -> Result<Response, PageError> {
-    let (row, group) = find(&app, &visitor, &path).await?;
-    visitor.must(Role::Operator, Some(&row.id))?;
+    let (row, group) = find_operated(&app, &visitor, &path).await?;
     show(&app, &visitor, (&row, &group), None, Problems::default())
 }
 
@@ -183,8 +182,7 @@ pub(super) async fn save(
     submitted: Submitted,
 ) -> Result<Response, PageError> {
     let Submitted { visitor, fields } = submitted;
-    let (row, group) = find(&app, &visitor, &path).await?;
-    visitor.must(Role::Operator, Some(&row.id))?;
+    let (row, group) = find_operated(&app, &visitor, &path).await?;
     let mut problems = Problems::default();
     if let Some(wish) = read(&fields, &mut problems, &group.policy.rollout.frames) {
         let stays = matches!(wish, Wish::Frames(_));

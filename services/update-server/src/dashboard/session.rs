@@ -80,16 +80,20 @@ impl FromRequestParts<App> for Visitor {
             Ok(None) => return Err(to_login(parts)),
             Err(error) => return Err(error.into_response()),
         };
-        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         Ok(Self {
             principal,
             form_token: form_token(binding(parts), &secret),
             session: !secret.is_empty(),
-            address: address
-                .map(|info| client_address(app, info.0, &parts.headers).to_string())
-                .unwrap_or_default(),
+            address: peer_address(app, parts),
         })
     }
+}
+
+/// Where a request comes from; empty if nobody knows.
+pub(super) fn peer_address(app: &App, parts: &Parts) -> String {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let address = peer.map(|peer| client_address(app, peer.0, &parts.headers).to_string());
+    address.unwrap_or_default()
 }
 
 async fn principal(
@@ -150,10 +154,7 @@ pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
 
 /// The cookie of a session; an empty secret ends it.
 pub(super) fn session_cookie(app: &App, secret: &str) -> HeaderValue {
-    let secure = match &app.config.base_url {
-        Some(url) if url.starts_with("https://") => "; Secure",
-        _ => "",
-    };
+    let secure = if app.config.is_secure() { "; Secure" } else { "" };
     cookie_header(SESSION, secret, secure)
 }
 

@@ -160,5 +160,5 @@ fn base(app: &App, headers: &HeaderMap) -> String {
             && host.chars().all(|char| char.is_ascii_alphanumeric() || ".-:[]_".contains(char))
     };
     let local = app.config.listen.to_string();
-    format!("http://{}", host.filter(plain).unwrap_or(&local))
+    format!("{}://{}", app.config.scheme(), host.filter(plain).unwrap_or(&local))
 }

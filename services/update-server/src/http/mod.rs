@@ -3,7 +3,10 @@
 mod limit;
 mod origin;
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+};
 
 use axum::{
     Router,
@@ -11,7 +14,9 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
+    serve::ListenerExt as _,
 };
+use tokio::net::TcpListener;
 use tower_http::services::ServeDir;
 
 pub use limit::Limiter;
@@ -44,6 +49,32 @@ pub fn router(app: App) -> Router {
     }
     let limiter = Limiter::new(app.config.rate_limit);
     router.layer(middleware::from_fn_with_state((app.clone(), limiter), every)).with_state(app)
+}
+
+/// What to listen on.
+#[derive(Debug)]
+pub enum Door {
+    /// Plain HTTP.
+    Plain(TcpListener),
+    /// HTTP inside TLS.
+    Tls(crate::tls::TlsListener),
+}
+
+/// Serves until the server shall end; then answers what it has begun to, and nothing new.
+///
+/// # Errors
+/// When the system fails.
+pub async fn serve(door: Door, app: App) -> io::Result<()> {
+    let mut ending = app.ending.clone();
+    let ended = async move { drop(ending.wait_for(|ending| *ending).await) };
+    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+    match door {
+        Door::Plain(door) => axum::serve(door, service).with_graceful_shutdown(ended).await,
+        // A listener of another kind tells the address of a client only once it is tapped.
+        Door::Tls(door) => {
+            axum::serve(door.tap_io(|_| {}), service).with_graceful_shutdown(ended).await
+        }
+    }
 }
 
 /// The address that a request comes from; one of IPv4 that is written as IPv6 is one of IPv4.

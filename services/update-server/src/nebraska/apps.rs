@@ -86,9 +86,13 @@ pub(super) async fn show(ask: Ask) -> Reply<AppForm> {
 pub(super) async fn update(ask: Ask) -> Reply<AppForm> {
     let app = ask.application(Role::Operator).await?;
     let AppConfig { name, description, product_id } = ask.body()?;
-    let product_id = product_id.filter(|product| !product.is_empty());
-    let app = Application { product_id, label: label(&name)?, description, ..app };
-    ask.app.store.update_app(&ask.by, &app).await?;
+    let label = label(&name)?;
+    let change = |app: &mut Application| {
+        app.product_id = product_id.filter(|product| !product.is_empty());
+        app.label = label;
+        app.description = description;
+    };
+    let app = ask.app.store.change_app(&ask.by, &app.id, change).await?;
     Ok(Json(form(&ask, &app).await?))
 }
 

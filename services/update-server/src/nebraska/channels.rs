@@ -89,8 +89,13 @@ pub(super) async fn update(ask: Ask) -> Reply<ChannelForm> {
     let config: ChannelConfig = ask.body()?;
     checked(&config)?;
     let package = package_of(&config)?;
-    let channel = Channel { package, label: config.name, color: config.color, ..channel };
-    ask.app.store.update_channel(&ask.by, &channel).await?;
+    let change = |channel: &mut Channel| {
+        channel.package = package;
+        channel.label = config.name;
+        channel.color = config.color;
+        Ok::<_, Failure>(())
+    };
+    let channel = ask.app.store.change_channel(&ask.by, &channel.id, change).await?;
     Ok(Json(form(&ask, &channel).await?))
 }
 

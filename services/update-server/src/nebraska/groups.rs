@@ -80,7 +80,8 @@ async fn channel_of(
     Ok(Some(channel.ok_or_else(missing)?.id))
 }
 
-async fn set(ask: &Ask, group: &mut Group) -> Result<(), Refusal> {
+/// What a group of an application shall be.
+async fn wanted(ask: &Ask, app: &AppId) -> Result<(GroupConfig, Option<ChannelId>), Refusal> {
     let config: GroupConfig = ask.body()?;
     if config.name.trim().is_empty()
         || config.name.len() > 50
@@ -92,8 +93,16 @@ async fn set(ask: &Ask, group: &mut Group) -> Result<(), Refusal> {
         )
         .into());
     }
+    let channel = channel_of(ask, app, &config).await?;
+    Ok((config, channel))
+}
+
+fn set(
+    group: &mut Group,
+    (config, channel): (GroupConfig, Option<ChannelId>),
+) -> Result<(), Refusal> {
     set_policy(&mut group.policy, &config)?;
-    group.channel = channel_of(ask, &group.app, &config).await?;
+    group.channel = channel;
     group.label = config.name;
     group.description = config.description;
     if !config.track.is_empty() {
@@ -115,8 +124,9 @@ pub(super) async fn list(ask: Ask) -> Reply<Value> {
 pub(super) async fn create(ask: Ask) -> Reply<GroupForm> {
     let app = ask.application(Role::Operator).await?;
     let id: GroupId = new_uuid().parse()?;
+    let wanted = wanted(&ask, &app.id).await?;
     let mut group = Group::new(app.id, id, "");
-    set(&ask, &mut group).await?;
+    set(&mut group, wanted)?;
     ask.app.store.create_group(&ask.by, &group).await?;
     Ok(Json(form(&ask, &Group { created_at: ask.by.at, ..group }).await?))
 }
@@ -127,10 +137,10 @@ pub(super) async fn show(ask: Ask) -> Reply<GroupForm> {
 }
 
 pub(super) async fn update(ask: Ask) -> Reply<GroupForm> {
-    let mut group = ask.group(Role::Operator).await?;
-    set(&ask, &mut group).await?;
-    ask.app.store.update_group(&ask.by, &group).await?;
     let group = ask.group(Role::Operator).await?;
+    let wanted = wanted(&ask, &group.app).await?;
+    let change = |group: &mut Group| set(group, wanted);
+    let group = ask.app.store.change_group(&ask.by, &group.app, &group.id, change).await?;
     Ok(Json(form(&ask, &group).await?))
 }
 

@@ -154,9 +154,12 @@ pub(super) async fn update(ask: Ask) -> Reply<PackageForm> {
         )
         .into());
     }
-    let package = set(before, &config)?;
-    check_channels(&ask, &package, &config.channels_blacklist).await?;
-    ask.app.store.update_package(&ask.by, &package).await?;
+    check_channels(&ask, &before, &config.channels_blacklist).await?;
+    let change = |package: &mut Package| {
+        *package = set(package.clone(), &config)?;
+        Ok::<_, Failure>(())
+    };
+    let package = ask.app.store.change_package(&ask.by, &before.id, change).await?;
     blacklist(&ask, &package, &config.channels_blacklist).await?;
     Ok(Json(form(&ask, &package).await?))
 }

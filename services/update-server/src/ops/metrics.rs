@@ -15,6 +15,7 @@ use crate::{app::App, store::StoreError};
 pub struct Metrics {
     answers: [AtomicU64; 6],
     limited: AtomicU64,
+    reloads: [AtomicU64; 2],
 }
 
 impl Metrics {
@@ -22,6 +23,16 @@ impl Metrics {
     pub fn answered(&self, status: StatusCode) {
         let class = usize::from(status.as_u16() / 100).min(5);
         self.answers[class].fetch_add(1, Relaxed);
+    }
+
+    /// Another certificate was read.
+    pub fn reloaded(&self) {
+        self.reloads[0].fetch_add(1, Relaxed);
+    }
+
+    /// A certificate was to be read and cannot be used.
+    pub fn reload_failed(&self) {
+        self.reloads[1].fetch_add(1, Relaxed);
     }
 
     /// A request was refused because its address had sent too many.
@@ -74,6 +85,12 @@ pub(super) async fn text(app: &App) -> Result<String, StoreError> {
         "Requests refused by the limit per address.",
     )
     .value(&[], metrics.limited.load(Relaxed));
+    if app.config.tls.is_some() {
+        let help = "Certificates read while the server ran.";
+        Metric::new(&mut text, "slipway_tls_reloads_total", "counter", help)
+            .value(&[("result", "done")], metrics.reloads[0].load(Relaxed))
+            .value(&[("result", "failed")], metrics.reloads[1].load(Relaxed));
+    }
     let counts = app.engine.counts();
     for (name, help, count) in [
         ("slipway_check_requests_total", "Omaha requests that were kept.", &counts.requests),

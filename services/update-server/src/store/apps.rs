@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    Application, By, Row, Store, StoreError, Tx, commit,
+    Application, By, Kind, Row, Store, StoreError, Tx, commit,
     sql::{all, maybe, millis, run, sql},
 };
 use crate::ids::AppId;
@@ -86,13 +86,30 @@ impl Store {
         commit(tx).await
     }
 
-    /// Changes label, description and product id.
+    /// Changes label, description and product id, by a function of the application as it is then, under its lock.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], or [`StoreError::Exists`] for a product id that another has.
-    pub async fn update_app(&self, by: &By, app: &Application) -> Result<(), StoreError> {
+    pub async fn change_app(
+        &self,
+        by: &By,
+        id: &AppId,
+        change: impl FnOnce(&mut Application) + Send,
+    ) -> Result<Application, StoreError> {
         let mut tx = self.begin().await?;
-        let done = sql!(
+        let statement = match self.kind {
+            Kind::Sqlite => "SELECT * FROM applications WHERE id = $1",
+            // Others may go on to name it.
+            Kind::Postgres => "SELECT * FROM applications WHERE id = $1 FOR NO KEY UPDATE",
+        };
+        let row = maybe(sql!(statement, id.as_str()), &mut *tx, "read an application").await?;
+        let row = row.ok_or_else(|| StoreError::not_found("application", id))?;
+        let before = Application::from_row(&row)?;
+        let mut app = before.clone();
+        change(&mut app);
+        let Application { product_id, label, description, .. } = app;
+        let app = Application { product_id, label, description, ..before };
+        sql!(
             "UPDATE applications SET product_id = $2, label = $3, description = $4 WHERE id = $1",
             app.id.as_str(),
             app.product_id.clone(),
@@ -106,9 +123,9 @@ impl Store {
             "application",
             app.id.as_str(),
         ))?;
-        found(done.rows_affected(), "application", &app.id)?;
         changed(&mut tx, by, "app.update", Some(&app.id), app.id.as_str(), json!(app)).await?;
-        commit(tx).await
+        commit(tx).await?;
+        Ok(app)
     }
 
     /// Removes an application with its groups, channels, packages and instances. The audit log stays.

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    Arch, By, Channel, Floor, Row, Store, StoreError, Tx,
+    Arch, By, Channel, Floor, Kind, Row, Store, StoreError, Tx,
     apps::{changed, found},
     commit, flag,
     sql::{all, maybe, millis, run, sql},
@@ -113,55 +113,37 @@ impl Store {
         commit(tx).await
     }
 
-    /// Changes a channel's label, colour, package, `publish` and `upstream`. A new package sets `changed_at`, and an activity
-    /// entry says so.
+    /// Changes a channel's label, colour, package, `publish` and `upstream`, by a function of the channel as it is then, under
+    /// its lock: two people who change different things do not undo each other. A new package sets `changed_at`, and an
+    /// activity entry says so.
     ///
     /// # Errors
     /// [`StoreError::NotFound`]; [`StoreError::Conflict`] for a package that is blacklisted here, or of another application or
-    /// architecture.
-    pub async fn update_channel(&self, by: &By, channel: &Channel) -> Result<(), StoreError> {
+    /// architecture; or what the function says. Nothing is changed then.
+    pub async fn change_channel<E: From<StoreError>>(
+        &self,
+        by: &By,
+        id: &ChannelId,
+        change: impl FnOnce(&mut Channel) -> Result<(), E> + Send,
+    ) -> Result<Channel, E> {
         let mut tx = self.begin().await?;
-        check_package(&mut tx, channel).await?;
-        let query = sql!("SELECT * FROM channels WHERE id = $1", channel.id.as_str());
-        let before = maybe(query, &mut *tx, "read a channel").await?;
-        let before = before.ok_or_else(|| StoreError::not_found("channel", &channel.id))?;
-        let before = Channel::from_row(&before)?;
-        let moved = before.package != channel.package;
-        if let (true, Some(package)) = (moved, &channel.package) {
-            let entry = Floor {
-                channel: channel.id.clone(),
-                package: package.clone(),
-                reason: String::new(),
-            };
-            let statement =
-                "SELECT 1 AS one FROM channel_blacklist WHERE channel_id = $1 AND package_id = $2";
-            if listed(&mut tx, statement, &entry).await? {
-                return Err(conflict(
-                    package,
-                    "is blacklisted in this channel; allow it there first",
-                ));
-            }
-        }
-        sql!(
-            "UPDATE channels SET label = $2, color = $3, package_id = $4, publish = $5, upstream = $6, changed_at = $7 \
-             WHERE id = $1",
-            channel.id.as_str(),
-            channel.label.as_str(),
-            channel.color.as_str(),
-            channel.package.clone().map(String::from),
-            flag(channel.publish),
-            channel.upstream.as_str(),
-            if moved { millis(by.at) } else { millis(before.changed_at) }
-        )
-        .execute(&mut *tx)
-        .await
-        .map_err(StoreError::on_insert("change a channel", "channel", &channel.label))?;
-        if moved {
-            super::activity::channel_moved(&mut tx, by, channel).await?;
-        }
-        changed(&mut tx, by, "channel.update", Some(&channel.app), &channel.label, json!(channel))
-            .await?;
-        commit(tx).await
+        let before = self.locked_channel(&mut tx, id).await?;
+        let mut channel = before.clone();
+        change(&mut channel)?;
+        let channel = replace(&mut tx, by, before, channel).await?;
+        commit(tx).await?;
+        Ok(channel)
+    }
+
+    /// A channel, which nobody else changes until the transaction ends.
+    async fn locked_channel(&self, tx: &mut Tx, id: &ChannelId) -> Result<Channel, StoreError> {
+        let statement = match self.kind {
+            Kind::Sqlite => "SELECT * FROM channels WHERE id = $1",
+            // Groups may go on to name it.
+            Kind::Postgres => "SELECT * FROM channels WHERE id = $1 FOR NO KEY UPDATE",
+        };
+        let row = maybe(sql!(statement, id.as_str()), &mut **tx, "read a channel").await?;
+        Channel::from_row(&row.ok_or_else(|| StoreError::not_found("channel", id))?)
     }
 
     /// Removes a channel.
@@ -362,6 +344,55 @@ async fn suitable(
     let row = Channel::from_row(&row.ok_or_else(|| StoreError::not_found("channel", channel))?)?;
     check_package(tx, &Channel { package: Some(package.clone()), ..row.clone() }).await?;
     Ok(row)
+}
+
+/// Puts a channel in the place of what it was before, as it was read in the same transaction; gives what is kept.
+async fn replace(
+    tx: &mut Tx,
+    by: &By,
+    before: Channel,
+    channel: Channel,
+) -> Result<Channel, StoreError> {
+    let Channel { label, color, package, publish, upstream, .. } = channel;
+    let moved = before.package != package;
+    let changed_at = if moved { by.at } else { before.changed_at };
+    let channel = Channel { label, color, package, publish, upstream, changed_at, ..before };
+    check_package(tx, &channel).await?;
+    if moved {
+        check_allowed(tx, &channel).await?;
+    }
+    sql!(
+        "UPDATE channels SET label = $2, color = $3, package_id = $4, publish = $5, upstream = $6, changed_at = $7 \
+         WHERE id = $1",
+        channel.id.as_str(),
+        channel.label.as_str(),
+        channel.color.as_str(),
+        channel.package.clone().map(String::from),
+        flag(channel.publish),
+        channel.upstream.as_str(),
+        millis(channel.changed_at)
+    )
+    .execute(&mut **tx)
+    .await
+    .map_err(StoreError::on_insert("change a channel", "channel", &channel.label))?;
+    if moved {
+        super::activity::channel_moved(tx, by, &channel).await?;
+    }
+    changed(tx, by, "channel.update", Some(&channel.app), &channel.label, json!(channel)).await?;
+    Ok(channel)
+}
+
+/// Fails for a package that is blacklisted in the channel that shall point to it.
+async fn check_allowed(tx: &mut Tx, channel: &Channel) -> Result<(), StoreError> {
+    let Some(package) = channel.package.clone() else { return Ok(()) };
+    let entry = Floor { channel: channel.id.clone(), package, reason: String::new() };
+    let statement =
+        "SELECT 1 AS one FROM channel_blacklist WHERE channel_id = $1 AND package_id = $2";
+    if listed(tx, statement, &entry).await? {
+        let problem = "is blacklisted in this channel; allow it there first";
+        return Err(conflict(&entry.package, problem));
+    }
+    Ok(())
 }
 
 async fn check_package(tx: &mut Tx, channel: &Channel) -> Result<(), StoreError> {

@@ -15,6 +15,14 @@ pub enum StoreError {
         /// What the database says.
         source: sqlx::Error,
     },
+    /// The disk of the database is full.
+    #[error("cannot {what}: the disk of the database is full")]
+    Full {
+        /// What was tried.
+        what: &'static str,
+        /// What the database says.
+        source: sqlx::Error,
+    },
     /// The database was made by a newer server.
     #[error("the database has form {found}, and this server knows {known}; start a newer server")]
     TooNew {
@@ -81,9 +89,24 @@ pub enum StoreError {
     },
 }
 
+/// What databases say when there is no room: `SQLITE_FULL`, `SQLITE_IOERR_SHMSIZE` (no room for the index of the log), and
+/// `disk_full` of PostgreSQL.
+const FULL: [&str; 3] = ["13", "4874", "53100"];
+
 impl StoreError {
     pub(crate) fn on(what: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
-        move |source| Self::Database { what, source }
+        move |source| Self::failed(what, source)
+    }
+
+    fn failed(what: &'static str, source: sqlx::Error) -> Self {
+        match &source {
+            sqlx::Error::Database(error)
+                if error.code().is_some_and(|code| FULL.contains(&code.as_ref())) =>
+            {
+                Self::Full { what, source }
+            }
+            _ => Self::Database { what, source },
+        }
     }
 
     pub(crate) fn not_found(kind: &'static str, name: impl ToString) -> Self {
@@ -104,7 +127,7 @@ impl StoreError {
             sqlx::Error::Database(error) if error.is_foreign_key_violation() => {
                 Self::Conflict { kind, name, problem: "names something that does not exist" }
             }
-            _ => Self::Database { what, source },
+            _ => Self::failed(what, source),
         }
     }
 
@@ -119,12 +142,12 @@ impl StoreError {
             sqlx::Error::Database(error) if error.is_foreign_key_violation() => {
                 Self::Conflict { kind, name, problem: "is in use" }
             }
-            _ => Self::Database { what, source },
+            _ => Self::failed(what, source),
         }
     }
 
-    /// Whether trying again later may help: the database is away or busy.
+    /// Whether trying again later may help: the database is away or busy, or its disk is full. Nothing was kept.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Database { .. })
+        matches!(self, Self::Database { .. } | Self::Full { .. })
     }
 }

@@ -99,24 +99,33 @@ impl Store {
         commit(tx).await
     }
 
-    /// Changes label, description, track, channel and policy. Updates that are switched on again after they were off, or a
-    /// group that had stopped by itself: earlier attempts no longer count for the automatic stop, and the reason is forgotten.
+    /// Changes label, description, track, channel and policy, by a function of the group as it is then, under its lock: two
+    /// people who change different things do not undo each other. Updates that are switched on again after they were off, or
+    /// a group that had stopped by itself: earlier attempts no longer count for the automatic stop, and the reason is forgotten.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::Policy`], or [`StoreError::Conflict`] for a channel of another application.
-    pub async fn update_group(&self, by: &By, group: &Group) -> Result<(), StoreError> {
-        group.policy.check().map_err(|source| StoreError::Policy { source })?;
+    /// [`StoreError::NotFound`], [`StoreError::Policy`], [`StoreError::Conflict`] for a channel of another application, or what
+    /// the function says; nothing is changed then.
+    pub async fn change_group<E: From<StoreError>>(
+        &self,
+        by: &By,
+        app: &AppId,
+        id: &GroupId,
+        change: impl FnOnce(&mut Group) -> Result<(), E> + Send,
+    ) -> Result<Group, E> {
         let mut tx = self.begin().await?;
-        let before = locked(&mut tx, self, &group.app, &group.id).await?;
-        replace(&mut tx, by, before, group).await?;
-        commit(tx).await
+        let before = locked(&mut tx, self, app, id).await?;
+        let mut group = before.clone();
+        change(&mut group)?;
+        let group = replace(&mut tx, by, before, group).await?;
+        commit(tx).await?;
+        Ok(group)
     }
 
-    /// Changes only the policy, by a function of the present one: two people who change different things do not undo each
-    /// other. The rules of [`Self::update_group`] hold.
+    /// Changes only the policy, by a function of the present one. The rules of [`Self::change_group`] hold.
     ///
     /// # Errors
-    /// As [`Self::update_group`].
+    /// As [`Self::change_group`].
     pub async fn change_policy(
         &self,
         by: &By,
@@ -124,14 +133,11 @@ impl Store {
         id: &GroupId,
         change: impl FnOnce(&mut Policy) + Send,
     ) -> Result<Group, StoreError> {
-        let mut tx = self.begin().await?;
-        let before = locked(&mut tx, self, app, id).await?;
-        let mut group = before.clone();
-        change(&mut group.policy);
-        group.policy.check().map_err(|source| StoreError::Policy { source })?;
-        replace(&mut tx, by, before, &group).await?;
-        commit(tx).await?;
-        self.group(app, id).await?.ok_or_else(|| StoreError::not_found("group", id))
+        let change = |group: &mut Group| {
+            change(&mut group.policy);
+            Ok(())
+        };
+        self.change_group(by, app, id, change).await
     }
 
     /// Removes a group. Its machines stay, and ask in vain.
@@ -148,11 +154,18 @@ impl Store {
     }
 }
 
-/// Puts a group in the place of what it was before, as it was read in the same transaction.
-async fn replace(tx: &mut Tx, by: &By, before: Group, group: &Group) -> Result<(), StoreError> {
-    check_channel(tx, group).await?;
-    let resumed = group.policy.updates_enabled
+/// Puts a group in the place of what it was before, as it was read in the same transaction; gives what is kept.
+async fn replace(tx: &mut Tx, by: &By, before: Group, group: Group) -> Result<Group, StoreError> {
+    let Group { label, description, track, channel, policy, .. } = group;
+    let resumed = policy.updates_enabled
         && (!before.policy.updates_enabled || before.stopped_reason.is_some());
+    let mut group = Group { label, description, track, channel, policy, ..before };
+    if resumed {
+        group.resumed_at = by.at;
+        group.stopped_reason = None;
+    }
+    group.policy.check().map_err(|source| StoreError::Policy { source })?;
+    check_channel(tx, &group).await?;
     let query = sql!(
         "UPDATE groups SET label = $3, description = $4, track = $5, channel_id = $6, policy = $7, resumed_at = $8, \
          stopped_reason = $9 WHERE app_id = $1 AND id = $2",
@@ -163,8 +176,8 @@ async fn replace(tx: &mut Tx, by: &By, before: Group, group: &Group) -> Result<(
         group.track.as_str(),
         group.channel.clone().map(String::from),
         json!(group.policy).to_string(),
-        millis(if resumed { by.at } else { before.resumed_at }),
-        if resumed { None } else { before.stopped_reason }
+        millis(group.resumed_at),
+        group.stopped_reason.clone()
     );
     found(run(query, &mut **tx, "change a group").await?, "group", &group.id)?;
     if resumed {
@@ -173,7 +186,8 @@ async fn replace(tx: &mut Tx, by: &By, before: Group, group: &Group) -> Result<(
         run(sql!(statement, group.app.as_str(), group.id.as_str()), &mut **tx, "change a group")
             .await?;
     }
-    changed(tx, by, "group.update", Some(&group.app), group.id.as_str(), json!(group)).await
+    changed(tx, by, "group.update", Some(&group.app), group.id.as_str(), json!(group)).await?;
+    Ok(group)
 }
 
 /// A group, which nobody else changes until the transaction ends.

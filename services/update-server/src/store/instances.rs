@@ -303,7 +303,7 @@ impl Store {
         all(query, &self.pool, "list the events").await?.iter().map(Event::from_row).collect()
     }
 
-    /// Forgets events and attempts before a time, and machines that were not seen since another; how many rows went.
+    /// Forgets events, attempts and ended sessions before a time, and machines that were not seen since another; how many rows went.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -318,6 +318,7 @@ impl Store {
             ("DELETE FROM leases WHERE ended_at IS NOT NULL AND granted_at < $1", events_before),
             ("DELETE FROM checks WHERE at < $1", events_before),
             ("DELETE FROM activity WHERE at < $1", events_before),
+            ("DELETE FROM tokens WHERE session = 1 AND expires_at < $1", events_before),
             ("DELETE FROM instances WHERE last_seen < $1", machines_before),
         ] {
             gone += run(sql!(statement, millis(before)), &self.pool, "forget what is old").await?;

@@ -22,15 +22,19 @@ mod leases;
 mod migrate;
 mod packages;
 mod rows;
+mod sessions;
 mod sql;
 mod stats;
 mod upstreams;
 mod users;
 
-use std::sync::{Arc, Once};
+use std::{
+    sync::{Arc, Once},
+    time::Duration,
+};
 
 use jiff::Timestamp;
-use sqlx::{AnyPool, any::AnyPoolOptions};
+use sqlx::{AnyPool, Connection as _, any::AnyPoolOptions};
 
 pub use activity::{Activity, ActivityClass, ActivityFilter, AuditEntry, NewActivity, Severity};
 pub use catalog::{Catalog, CatalogApp, CatalogChannel, CatalogGroup};
@@ -47,6 +51,12 @@ pub use users::{NewToken, Principal, Role, Scope, Token, User};
 pub(crate) use activity::note;
 pub(crate) use groups::locked;
 pub(crate) use sql::{Row, flag};
+
+/// How long a request waits for a connection. A database that is away costs each request this long before it is refused.
+const ACQUIRE: Duration = Duration::from_secs(5);
+
+/// How long the database may take to say that it is there.
+const PING: Duration = Duration::from_secs(2);
 
 /// Everything that the server keeps. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -102,9 +112,15 @@ impl Store {
             // A database in memory is one per connection.
             .max_connections(if memory { 1 } else { connections.max(2) })
             .min_connections(u32::from(memory))
-            .idle_timeout(if memory { None } else { Some(std::time::Duration::from_secs(600)) })
+            .idle_timeout(if memory { None } else { Some(Duration::from_secs(600)) })
             .max_lifetime(None)
-            .acquire_timeout(std::time::Duration::from_secs(10))
+            .acquire_timeout(ACQUIRE)
+            // A commit that fails for want of room can leave a connection of SQLite inside a transaction that is none any more.
+            // Nothing could begin on it again.
+            .before_acquire(|connection, _| {
+                let fine = !connection.is_in_transaction();
+                Box::pin(async move { Ok(fine) })
+            })
             .after_connect(move |connection, _| {
                 Box::pin(async move { prepare(connection, kind).await })
             })
@@ -121,12 +137,14 @@ impl Store {
         self.kind
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, and soon: who asks for readiness does not wait as long as a request may.
     ///
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let asked = sqlx::query("SELECT 1").fetch_one(&self.pool).await;
+        let asked = sqlx::query("SELECT 1").fetch_one(&self.pool);
+        let asked =
+            tokio::time::timeout(PING, asked).await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
         asked.map(drop).map_err(StoreError::on("reach the database"))
     }
 

@@ -3,12 +3,16 @@
 use serde_json::json;
 
 use super::{
-    Arch, By, Origin, Package, PackageFile, PackageKind, Page, Paged, Row, Store, StoreError, Tx,
+    Arch, By, Kind, Origin, Package, PackageFile, PackageKind, Page, Paged, Row, Store, StoreError,
+    Tx,
     apps::{changed, found},
     commit, flag,
     sql::{all, maybe, millis, run, signed, single, sql},
 };
 use crate::ids::{AppId, PackageId};
+
+/// The files of a package, in their order.
+const FILES: &str = "SELECT * FROM package_files WHERE package_id = $1 ORDER BY position";
 
 impl Package {
     pub(super) fn from_row(row: &Row) -> Result<Self, StoreError> {
@@ -134,10 +138,7 @@ impl Store {
     }
 
     async fn package_files(&self, id: &PackageId) -> Result<Vec<PackageFile>, StoreError> {
-        let query = sql!(
-            "SELECT * FROM package_files WHERE package_id = $1 ORDER BY position",
-            id.as_str()
-        );
+        let query = sql!(FILES, id.as_str());
         all(query, &self.pool, "list the files of a package")
             .await?
             .iter()
@@ -193,47 +194,41 @@ impl Store {
         commit(tx).await
     }
 
-    /// Changes everything of a package but its application, version and architecture.
+    /// Changes everything of a package but its application, version and architecture, by a function of the package as it is
+    /// then, under its lock: what is left as it is cannot undo what somebody else changes.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] or [`StoreError::Invalid`].
-    pub async fn update_package(&self, by: &By, package: &Package) -> Result<(), StoreError> {
-        check(package)?;
+    /// [`StoreError::NotFound`], [`StoreError::Invalid`], or what the function says. Nothing is changed then.
+    pub async fn change_package<E: From<StoreError>>(
+        &self,
+        by: &By,
+        id: &PackageId,
+        change: impl FnOnce(&mut Package) -> Result<(), E> + Send,
+    ) -> Result<Package, E> {
         let mut tx = self.begin().await?;
-        let query = sql!(
-            "UPDATE packages SET kind = $2, url = $3, file = $4, size = $5, sha1 = $6, sha256 = $7, metadata_size = $8, \
-             metadata_signature = $9, release_notes = $10, description = $11, required = $12, no_backoff = $13, is_delta = $14, \
-             origin = $15 WHERE id = $1",
-            package.id.as_str(),
-            package.kind.number(),
-            package.url.as_str(),
-            package.file.as_str(),
-            signed(package.size),
-            package.sha1.as_str(),
-            package.sha256.as_str(),
-            package.metadata_size.as_str(),
-            package.metadata_signature.as_str(),
-            package.release_notes.as_str(),
-            package.description.as_str(),
-            flag(package.required),
-            flag(package.no_backoff),
-            flag(package.is_delta),
-            package.origin.as_str()
-        );
-        found(run(query, &mut *tx, "change a package").await?, "package", &package.id)?;
-        let query = sql!("DELETE FROM package_files WHERE package_id = $1", package.id.as_str());
-        run(query, &mut *tx, "change a package").await?;
-        write_files(&mut tx, package).await?;
-        changed(
-            &mut tx,
-            by,
-            "package.update",
-            Some(&package.app),
-            &package.version,
-            json!(package),
-        )
-        .await?;
-        commit(tx).await
+        let before = self.locked_package(&mut tx, id).await?;
+        let mut package = before.clone();
+        change(&mut package)?;
+        let Package { id, app, version, arch, created_at, .. } = before;
+        let package = Package { id, app, version, arch, created_at, ..package };
+        replace(&mut tx, by, &package).await?;
+        commit(tx).await?;
+        Ok(package)
+    }
+
+    /// A package with its files, which nobody else changes until the transaction ends.
+    async fn locked_package(&self, tx: &mut Tx, id: &PackageId) -> Result<Package, StoreError> {
+        let statement = match self.kind {
+            Kind::Sqlite => "SELECT * FROM packages WHERE id = $1",
+            // Channels may go on to name it.
+            Kind::Postgres => "SELECT * FROM packages WHERE id = $1 FOR NO KEY UPDATE",
+        };
+        let row = maybe(sql!(statement, id.as_str()), &mut **tx, "read a package").await?;
+        let row = row.ok_or_else(|| StoreError::not_found("package", id))?;
+        let query = sql!(FILES, id.as_str());
+        let files = all(query, &mut **tx, "list the files of a package").await?;
+        let files = files.iter().map(PackageFile::from_row).collect::<Result<_, _>>()?;
+        Ok(Package { files, ..Package::from_row(&row)? })
     }
 
     /// Removes a package.
@@ -265,6 +260,36 @@ impl PackageFile {
             required: row.flag("required")?,
         })
     }
+}
+
+/// Puts a package in the place of what it was before.
+async fn replace(tx: &mut Tx, by: &By, package: &Package) -> Result<(), StoreError> {
+    check(package)?;
+    let query = sql!(
+        "UPDATE packages SET kind = $2, url = $3, file = $4, size = $5, sha1 = $6, sha256 = $7, metadata_size = $8, \
+             metadata_signature = $9, release_notes = $10, description = $11, required = $12, no_backoff = $13, is_delta = $14, \
+             origin = $15 WHERE id = $1",
+        package.id.as_str(),
+        package.kind.number(),
+        package.url.as_str(),
+        package.file.as_str(),
+        signed(package.size),
+        package.sha1.as_str(),
+        package.sha256.as_str(),
+        package.metadata_size.as_str(),
+        package.metadata_signature.as_str(),
+        package.release_notes.as_str(),
+        package.description.as_str(),
+        flag(package.required),
+        flag(package.no_backoff),
+        flag(package.is_delta),
+        package.origin.as_str()
+    );
+    found(run(query, &mut **tx, "change a package").await?, "package", &package.id)?;
+    let query = sql!("DELETE FROM package_files WHERE package_id = $1", package.id.as_str());
+    run(query, &mut **tx, "change a package").await?;
+    write_files(tx, package).await?;
+    changed(tx, by, "package.update", Some(&package.app), &package.version, json!(package)).await
 }
 
 async fn write_files(tx: &mut Tx, package: &Package) -> Result<(), StoreError> {

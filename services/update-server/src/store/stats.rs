@@ -77,6 +77,10 @@ fn count(row: &Row) -> Result<u64, StoreError> {
     Ok(row.number("count")?.try_into().unwrap_or_default())
 }
 
+fn status(row: &Row) -> Result<Status, StoreError> {
+    Ok(Status::from_number(row.number("status")?).unwrap_or_default())
+}
+
 impl Span {
     fn step_millis(self) -> i64 {
         signed(self.step.max(1)).saturating_mul(1000)
@@ -94,17 +98,11 @@ impl Store {
         group: Option<&GroupId>,
         seen_from: Timestamp,
     ) -> Result<Vec<VersionCount>, StoreError> {
-        let query = sql!(
-            "SELECT version, COUNT(*) AS count FROM instances WHERE app_id = $1 AND ($2 = '' OR group_id = $2) AND last_seen >= $3 \
-             GROUP BY version ORDER BY COUNT(*) DESC, version",
-            app.as_str(),
-            group.map(GroupId::as_str).unwrap_or_default(),
-            millis(seen_from)
-        );
-        let rows = all(query, &self.pool, "count the versions").await?;
-        rows.iter()
-            .map(|row| Ok(VersionCount { version: row.text("version")?, count: count(row)? }))
-            .collect()
+        let statement = "SELECT version, COUNT(*) AS count FROM instances WHERE app_id = $1 AND ($2 = '' OR group_id = $2) AND last_seen >= $3 \
+                         GROUP BY version ORDER BY COUNT(*) DESC, version";
+        let read =
+            |row: &Row| Ok(VersionCount { version: row.text("version")?, count: count(row)? });
+        self.counted(statement, app, group, seen_from, read).await
     }
 
     /// Machines by what they do, seen at or after a time. All groups if none is given.
@@ -117,114 +115,10 @@ impl Store {
         group: Option<&GroupId>,
         seen_from: Timestamp,
     ) -> Result<Vec<StatusCount>, StoreError> {
-        let query = sql!(
-            "SELECT status, COUNT(*) AS count FROM instances WHERE app_id = $1 AND ($2 = '' OR group_id = $2) AND last_seen >= $3 \
-             GROUP BY status ORDER BY status",
-            app.as_str(),
-            group.map(GroupId::as_str).unwrap_or_default(),
-            millis(seen_from)
-        );
-        let rows = all(query, &self.pool, "count the instances").await?;
-        let status = |row: &Row| Ok(Status::from_number(row.number("status")?).unwrap_or_default());
-        rows.iter()
-            .map(|row| Ok(StatusCount { status: status(row)?, count: count(row)? }))
-            .collect()
-    }
-
-    /// Update checks by version over time. Steps below an hour go back two days.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn checks_over_time(
-        &self,
-        app: &AppId,
-        group: &GroupId,
-        span: Span,
-    ) -> Result<Vec<TimedCount>, StoreError> {
-        let resolution: i64 = if span.step >= 3600 { 3600 } else { 60 };
-        let query = sql!(
-            "SELECT at - at % $6 AS step, version, CAST(SUM(count) AS BIGINT) AS count FROM checks \
-             WHERE app_id = $1 AND group_id = $2 AND resolution = $3 AND at >= $4 AND at < $5 GROUP BY 1, 2 ORDER BY 1, 2",
-            app.as_str(),
-            group.as_str(),
-            resolution,
-            millis(span.from),
-            millis(span.until),
-            span.step_millis()
-        );
-        let rows = all(query, &self.pool, "count the checks").await?;
-        let timed = |row: &Row| {
-            Ok(TimedCount {
-                at: row.time("step")?,
-                version: row.text("version")?,
-                count: count(row)?,
-            })
-        };
-        rows.iter().map(timed).collect()
-    }
-
-    /// Events over time, by version, type and result.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn events_over_time(
-        &self,
-        app: &AppId,
-        group: &GroupId,
-        span: Span,
-    ) -> Result<Vec<TimedEventCount>, StoreError> {
-        let query = sql!(
-            "SELECT at - at % $5 AS step, version, event_type, event_result, COUNT(*) AS count FROM events \
-             WHERE app_id = $1 AND group_id = $2 AND at >= $3 AND at < $4 AND event_type IS NOT NULL AND event_result IS NOT NULL \
-             GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4",
-            app.as_str(),
-            group.as_str(),
-            millis(span.from),
-            millis(span.until),
-            span.step_millis()
-        );
-        let rows = all(query, &self.pool, "count the events").await?;
-        let timed = |row: &Row| {
-            Ok(TimedEventCount {
-                at: row.time("step")?,
-                version: row.text("version")?,
-                event_type: row.number("event_type")?,
-                event_result: row.number("event_result")?,
-                count: count(row)?,
-            })
-        };
-        rows.iter().map(timed).collect()
-    }
-
-    /// What machines of a group came to do over time: how many came into each status per step (`version` is the status's name).
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn statuses_over_time(
-        &self,
-        app: &AppId,
-        group: &GroupId,
-        span: Span,
-    ) -> Result<Vec<TimedCount>, StoreError> {
-        let query = sql!(
-            "SELECT at - at % $5 AS step, status, COUNT(*) AS count FROM events \
-             WHERE app_id = $1 AND group_id = $2 AND at >= $3 AND at < $4 GROUP BY 1, 2 ORDER BY 1, 2",
-            app.as_str(),
-            group.as_str(),
-            millis(span.from),
-            millis(span.until),
-            span.step_millis()
-        );
-        let rows = all(query, &self.pool, "count the events").await?;
-        let timed = |row: &Row| {
-            let status = Status::from_number(row.number("status")?).unwrap_or_default();
-            Ok(TimedCount {
-                at: row.time("step")?,
-                version: status.to_string(),
-                count: count(row)?,
-            })
-        };
-        rows.iter().map(timed).collect()
+        let statement = "SELECT status, COUNT(*) AS count FROM instances WHERE app_id = $1 AND ($2 = '' OR group_id = $2) AND last_seen >= $3 \
+                         GROUP BY status ORDER BY status";
+        let read = |row: &Row| Ok(StatusCount { status: status(row)?, count: count(row)? });
+        self.counted(statement, app, group, seen_from, read).await
     }
 
     /// Failed updates of a group by error, the most frequent first.
@@ -237,16 +131,104 @@ impl Store {
         group: Option<&GroupId>,
         from: Timestamp,
     ) -> Result<Vec<EventCount>, StoreError> {
-        let query = sql!(
-            "SELECT error_code, COUNT(*) AS count FROM events WHERE app_id = $1 AND ($2 = '' OR group_id = $2) AND at >= $3 \
-             AND error_code IS NOT NULL GROUP BY error_code ORDER BY COUNT(*) DESC, error_code",
-            app.as_str(),
-            group.map(GroupId::as_str).unwrap_or_default(),
-            millis(from)
-        );
-        let rows = all(query, &self.pool, "count the errors").await?;
-        rows.iter()
-            .map(|row| Ok(EventCount { error_code: row.number("error_code")?, count: count(row)? }))
-            .collect()
+        let statement = "SELECT error_code, COUNT(*) AS count FROM events WHERE app_id = $1 AND ($2 = '' OR group_id = $2) AND at >= $3 \
+                         AND error_code IS NOT NULL GROUP BY error_code ORDER BY COUNT(*) DESC, error_code";
+        let read = |row: &Row| {
+            Ok(EventCount { error_code: row.number("error_code")?, count: count(row)? })
+        };
+        self.counted(statement, app, group, from, read).await
+    }
+
+    /// Update checks by version over time. Steps below an hour go back two days.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn checks_over_time(
+        &self,
+        app: &AppId,
+        group: &GroupId,
+        span: Span,
+    ) -> Result<Vec<TimedCount>, StoreError> {
+        // Hours are kept beside minutes, for longer.
+        let statement = "SELECT at - at % $5 AS step, version, CAST(SUM(count) AS BIGINT) AS count FROM checks \
+                         WHERE app_id = $1 AND group_id = $2 AND at >= $3 AND at < $4 \
+                         AND resolution = CASE WHEN $5 >= 3600000 THEN 3600 ELSE 60 END GROUP BY 1, 2 ORDER BY 1, 2";
+        let read = |row: &Row| {
+            let (at, version) = (row.time("step")?, row.text("version")?);
+            Ok(TimedCount { at, version, count: count(row)? })
+        };
+        self.over_time(statement, app, group, span, read).await
+    }
+
+    /// Events over time, by version, type and result.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn events_over_time(
+        &self,
+        app: &AppId,
+        group: &GroupId,
+        span: Span,
+    ) -> Result<Vec<TimedEventCount>, StoreError> {
+        let statement = "SELECT at - at % $5 AS step, version, event_type, event_result, COUNT(*) AS count FROM events \
+                         WHERE app_id = $1 AND group_id = $2 AND at >= $3 AND at < $4 AND event_type IS NOT NULL \
+                         AND event_result IS NOT NULL GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4";
+        let read = |row: &Row| {
+            Ok(TimedEventCount {
+                at: row.time("step")?,
+                version: row.text("version")?,
+                event_type: row.number("event_type")?,
+                event_result: row.number("event_result")?,
+                count: count(row)?,
+            })
+        };
+        self.over_time(statement, app, group, span, read).await
+    }
+
+    /// What machines of a group came to do over time: how many came into each status per step (`version` is the status's name).
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn statuses_over_time(
+        &self,
+        app: &AppId,
+        group: &GroupId,
+        span: Span,
+    ) -> Result<Vec<TimedCount>, StoreError> {
+        let statement = "SELECT at - at % $5 AS step, status, COUNT(*) AS count FROM events \
+                         WHERE app_id = $1 AND group_id = $2 AND at >= $3 AND at < $4 GROUP BY 1, 2 ORDER BY 1, 2";
+        let read = |row: &Row| {
+            let (at, version) = (row.time("step")?, status(row)?.to_string());
+            Ok(TimedCount { at, version, count: count(row)? })
+        };
+        self.over_time(statement, app, group, span, read).await
+    }
+
+    /// Counts of an application or a group (`$1`, `$2`) since a time (`$3`).
+    async fn counted<T>(
+        &self,
+        statement: &'static str,
+        app: &AppId,
+        group: Option<&GroupId>,
+        from: Timestamp,
+        read: impl Fn(&Row) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let group = group.map(GroupId::as_str).unwrap_or_default();
+        let query = sql!(statement, app.as_str(), group, millis(from));
+        all(query, &self.pool, "count").await?.iter().map(read).collect()
+    }
+
+    /// Counts of a group (`$1`, `$2`) from a time (`$3`) until another (`$4`) in steps (`$5`).
+    async fn over_time<T>(
+        &self,
+        statement: &'static str,
+        app: &AppId,
+        group: &GroupId,
+        span: Span,
+        read: impl Fn(&Row) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let (from, until) = (millis(span.from), millis(span.until));
+        let query = sql!(statement, app.as_str(), group.as_str(), from, until, span.step_millis());
+        all(query, &self.pool, "count over time").await?.iter().map(read).collect()
     }
 }

@@ -8,10 +8,10 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    By, Row, Store, StoreError,
+    By, Row, Store, StoreError, Tx,
     activity::audit,
     apps::found,
-    commit,
+    commit, flag,
     sql::{all, maybe, millis, run, single, sql},
 };
 use crate::ids::{AppId, TokenId, UserName, hex};
@@ -68,6 +68,8 @@ pub struct Token {
     pub expires_at: Option<Timestamp>,
     /// When it was used last; noted once an hour.
     pub last_used: Option<Timestamp>,
+    /// Whether it is the session of a browser, and ends when that logs out.
+    pub session: bool,
 }
 
 /// A token to be.
@@ -151,7 +153,40 @@ named!(Scope, "scope (read, write, admin)", Read = "read", Write = "write", Admi
 /// For all applications, in the table of roles.
 const EVERYWHERE: &str = "*";
 
-fn secret_text(prefix: &str) -> String {
+/// A place in the table of roles.
+pub(super) fn place(app: Option<&AppId>) -> &str {
+    app.map_or(EVERYWHERE, AppId::as_str)
+}
+
+/// A role, and where it is held.
+pub(super) fn role_of(row: &Row) -> Result<(Option<AppId>, Role), StoreError> {
+    let app = row.text("app_id")?;
+    Ok(((app != EVERYWHERE).then(|| AppId::stored(app)), row.text("role")?.parse()?))
+}
+
+/// Adds a token, of whose secret only the digest is kept.
+pub(super) async fn write_token(
+    tx: &mut Tx,
+    token: &Token,
+    secret: &str,
+) -> Result<(), StoreError> {
+    let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.as_str()).collect();
+    let query = sql!(
+        "INSERT INTO tokens (id, user_name, label, secret_sha256, scopes, created_at, expires_at, session) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        token.id.as_str(),
+        token.user.as_str(),
+        token.label.as_str(),
+        digest(secret),
+        scopes.join(" "),
+        millis(token.created_at),
+        token.expires_at.map(millis),
+        flag(token.session)
+    );
+    run(query, &mut **tx, "add a token").await.map(drop)
+}
+
+pub(super) fn secret_text(prefix: &str) -> String {
     let mut bytes = [0u8; 24];
     // Without randomness of the system nothing of this server can be trusted.
     getrandom::fill(&mut bytes).expect("the system has randomness");
@@ -159,7 +194,7 @@ fn secret_text(prefix: &str) -> String {
 }
 
 /// A secret of 192 random bits needs no slow hash: nobody can try them all.
-fn digest(secret: &str) -> String {
+pub(super) fn digest(secret: &str) -> String {
     hex(&Sha256::digest(secret.as_bytes()))
 }
 
@@ -200,12 +235,7 @@ impl Store {
             "SELECT app_id, role FROM user_roles WHERE user_name = $1 ORDER BY app_id",
             name.as_str()
         );
-        let rows = all(query, &self.pool, "read a user's roles").await?;
-        let role = |row: &Row| {
-            let app = row.text("app_id")?;
-            Ok(((app != EVERYWHERE).then(|| AppId::stored(app)), row.text("role")?.parse()?))
-        };
-        rows.iter().map(role).collect()
+        all(query, &self.pool, "read a user's roles").await?.iter().map(role_of).collect()
     }
 
     /// Adds a user with a role everywhere; gives the key for Hawk, which `updateservicectl` calls token.
@@ -255,7 +285,7 @@ impl Store {
         if self.user(name).await?.is_none() {
             return Err(StoreError::not_found("user", name));
         }
-        let place = app.map_or(EVERYWHERE, AppId::as_str);
+        let place = place(app);
         let mut tx = self.begin().await?;
         let query = sql!(
             "DELETE FROM user_roles WHERE user_name = $1 AND app_id = $2",
@@ -341,33 +371,21 @@ impl Store {
             return Err(StoreError::not_found("user", &new.user));
         }
         let secret = secret_text("slipway_");
-        let id = TokenId::stored(crate::ids::new_uuid());
-        let scopes: Vec<&str> = new.scopes.iter().map(|scope| scope.as_str()).collect();
-        let mut tx = self.begin().await?;
-        let query = sql!(
-            "INSERT INTO tokens (id, user_name, label, secret_sha256, scopes, created_at, expires_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            id.as_str(),
-            new.user.as_str(),
-            new.label.as_str(),
-            digest(&secret),
-            scopes.join(" "),
-            millis(by.at),
-            new.expires_at.map(millis)
-        );
-        run(query, &mut *tx, "add a token").await?;
-        let detail = json!({ "user": new.user, "label": new.label, "scopes": new.scopes });
-        audit(&mut tx, by, "token.create", None, id.as_str(), &detail).await?;
-        commit(tx).await?;
         let token = Token {
-            id,
+            id: TokenId::stored(crate::ids::new_uuid()),
             user: new.user.clone(),
             label: new.label.clone(),
             scopes: new.scopes.clone(),
             created_at: by.at,
             expires_at: new.expires_at,
             last_used: None,
+            session: false,
         };
+        let mut tx = self.begin().await?;
+        write_token(&mut tx, &token, &secret).await?;
+        let detail = json!({ "user": new.user, "label": new.label, "scopes": new.scopes });
+        audit(&mut tx, by, "token.create", None, token.id.as_str(), &detail).await?;
+        commit(tx).await?;
         Ok((token, secret))
     }
 
@@ -450,6 +468,7 @@ impl Token {
             created_at: row.time("created_at")?,
             expires_at: row.time_or_none("expires_at")?,
             last_used: row.time_or_none("last_used")?,
+            session: row.flag("session")?,
         })
     }
 }

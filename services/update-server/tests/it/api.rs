@@ -35,6 +35,39 @@ async fn call_as(
 }
 
 on_both! {
+    /// Who writes back a whole policy that was read before learns that somebody was faster.
+    async fn a_group_is_changed_only_as_it_was_read(world) {
+        world.fleet(Policy::default()).await;
+        let url = format!("{}/api/v2/apps/{APP}/groups/stable", world.base);
+        let tag = async || {
+            let answer = world.client.get(&url).send().await.unwrap();
+            answer.headers()["etag"].to_str().unwrap().to_owned()
+        };
+        let put = async |known: &str, percent: f64| {
+            let body = json!({ "policy": { "percent": percent } }).to_string();
+            let request = world.client.put(&url).header("content-type", "application/json").header("if-match", known);
+            let answer = request.body(body).send().await.unwrap();
+            let tag = answer.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned());
+            (answer.status().as_u16(), tag, answer.text().await.unwrap())
+        };
+        let first = tag().await;
+        let (status, second, text) = put(&first, 10.0).await;
+        assert_eq!((status, second.as_ref()), (200, Some(&tag().await)), "{text}");
+        let (status, none, text) = put(&first, 20.0).await;
+        assert_eq!((status, none), (412, None));
+        assert!(text.contains("`stable` is another now") && text.contains("\"changed\""), "{text}");
+        assert_eq!(put(&format!("\"x\", {}", second.unwrap()), 30.0).await.0, 200);
+        assert_eq!(put("*", 40.0).await.0, 200);
+        // What machines do is no change by anybody.
+        let before = tag().await;
+        let mut host = Host::new("tag");
+        host.ask(&world).await;
+        host.install(&world, NEW).await;
+        assert_eq!(tag().await, before);
+        let asks = futures::future::join_all((0..8).map(|number| put(&before, f64::from(number)))).await;
+        assert_eq!(asks.iter().filter(|answer| answer.0 == 200).count(), 1, "one of those who read the same");
+    }
+
     /// An application from nothing to a machine that gets its update, by the API alone.
     async fn everything_can_be_set_up(world) {
         let (status, made) = call(&world, "post", "/api/v2/apps", Some(json!({ "id": APP, "label": "Container Linux" }))).await;

@@ -15,13 +15,14 @@ use slipway_update_server::{
 
 use crate::world::{Host, NEW, app, channel, group, package, start_of_time};
 
-struct Server {
-    child: Child,
-    base: String,
+/// The program, while it serves.
+pub(crate) struct Server {
+    pub(crate) child: Child,
+    pub(crate) base: String,
 }
 
 #[expect(clippy::disallowed_methods, reason = "the program is what is tested")]
-fn program(folder: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn program(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_slipway-update-server"));
     command
         .args(arguments)
@@ -34,9 +35,15 @@ fn program(folder: &Path, arguments: &[&str]) -> Command {
 
 impl Server {
     fn start(folder: &Path) -> Self {
-        let mut command = program(folder, &["serve", "--config", "server.toml"]);
         // A variable wins over the file.
+        Self::with(folder, &[])
+    }
+
+    /// Starts it with these variables besides the file.
+    pub(crate) fn with(folder: &Path, variables: &[(&str, &str)]) -> Self {
+        let mut command = program(folder, &["serve", "--config", "server.toml"]);
         command.env("SLIPWAY_UPDATE_SERVER_LISTEN", "127.0.0.1:0");
+        command.envs(variables.iter().copied());
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -45,12 +52,12 @@ impl Server {
     }
 
     #[expect(clippy::disallowed_methods, reason = "signals are sent by the system's own program")]
-    fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
     }
 
-    async fn ask(&self, client: &reqwest::Client, host: &Host) -> Option<String> {
+    pub(crate) async fn ask(&self, client: &reqwest::Client, host: &Host) -> Option<String> {
         let url = format!("{}/v1/update/", self.base);
         let request =
             client.post(url).header("content-type", "text/xml").body(host.check().to_xml());
@@ -67,11 +74,17 @@ impl Drop for Server {
     }
 }
 
-async fn filled(folder: &Path, policy: Policy) -> String {
+pub(crate) async fn filled(folder: &Path, policy: Policy) -> String {
+    let url = format!("sqlite:{}", folder.join("slipway-update-server.sqlite").display());
+    fill(folder, &url, policy).await;
+    url
+}
+
+/// Writes a configuration file into a folder, and a fleet into a database.
+pub(crate) async fn fill(folder: &Path, url: &str, policy: Policy) {
     fs_err::write(folder.join("server.toml"), "listen = \"127.0.0.1:1\"\nlog-level = \"warn\"\n")
         .unwrap();
-    let url = format!("sqlite:{}", folder.join("slipway-update-server.sqlite").display());
-    let store = Store::open(&url, 2).await.unwrap();
+    let store = Store::open(url, 2).await.unwrap();
     let by = By::system(start_of_time());
     let application = Application {
         id: app(),
@@ -98,7 +111,6 @@ async fn filled(folder: &Path, policy: Policy) -> String {
     let row = Group { channel: Some(channel()), policy, ..Group::new(app(), group(), "stable") };
     store.create_group(&by, &row).await.unwrap();
     store.close().await;
-    url
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use slipway_update_server::{
     policy::Policy,
-    store::{Floor, Package, PackageFile, Page, Status},
+    store::{Floor, Package, PackageFile, Page, Status, StoreError},
 };
 
 use crate::world::{Host, NEW, OLD, SHA1, SHA256, World, app, channel, on_both, package};
@@ -54,8 +54,11 @@ async fn with_extension(world: &World) {
         sha256: SHA256.to_owned(),
         required: false,
     };
-    let package = Package { files: vec![file], ..package(NEW) };
-    world.store().update_package(&world.by(), &package).await.unwrap();
+    let change = |package: &mut Package| {
+        package.files = vec![file];
+        Ok::<_, StoreError>(())
+    };
+    world.store().change_package(&world.by(), &package(NEW).id, change).await.unwrap();
 }
 
 on_both! {

@@ -1,13 +1,15 @@
 //! What is kept, in both databases.
 
 use slipway_update_server::{
-    ids::AppId,
+    ids::{AppId, PackageId, UserName},
+    oidc::Person,
     policy::Policy,
     store::{
-        Application, Arch, Channel, Floor, Group, InstanceFilter, InstanceSort, NewToken, Package,
-        Page, Role, Scope, SortOrder, Span, Store, StoreError,
+        Application, Arch, By, Channel, Floor, Group, InstanceFilter, InstanceSort, NewToken,
+        Package, Page, Role, Scope, SortOrder, Span, Store, StoreError,
     },
 };
+use sqlx::Connection as _;
 
 use crate::world::{APP, Host, NEW, OLD, World, app, channel, group, on_both, package};
 
@@ -46,14 +48,22 @@ on_both! {
         store.remove_floor(&by, &channel(), &package(OLD).id).await.unwrap();
         store.blacklist_package(&by, &channel(), &package(OLD).id).await.unwrap();
         conflict(store.set_floor(&by, &floor).await, "is blacklisted");
-        let row = store.channel(&channel()).await.unwrap().unwrap();
-        conflict(store.update_channel(&by, &Channel { package: Some(package(OLD).id), ..row.clone() }).await, "is blacklisted");
+        let point = async |to: PackageId| {
+            let change = |channel: &mut Channel| {
+                channel.package = Some(to);
+                Ok::<_, StoreError>(())
+            };
+            store.change_channel(&by, &channel(), change).await
+        };
+        conflict(point(package(OLD).id).await, "is blacklisted");
         let arm = Package { id: "arm".parse().unwrap(), arch: Arch::Arm64, ..package(NEW) };
         store.create_package(&by, &arm).await.unwrap();
-        conflict(store.update_channel(&by, &Channel { package: Some(arm.id), ..row }).await, "another architecture");
-        let mut group = world.group().await;
-        group.policy.percent = 101.0;
-        conflict(store.update_group(&by, &group).await, "policy");
+        conflict(point(arm.id).await, "another architecture");
+        let foreign = |group: &mut Group| -> Result<(), StoreError> {
+            group.channel = Some("nowhere".parse().unwrap());
+            Ok(())
+        };
+        conflict(store.change_group(&by, &app(), &group(), foreign).await, "there is no channel `nowhere`");
         conflict(store.delete_group(&by, &app(), &"none".parse().unwrap()).await, "there is no group `none`");
     }
 
@@ -195,12 +205,79 @@ on_both! {
         assert!(!log.contains(&secret) && !log.contains(&key));
     }
 
+    async fn people_of_an_issuer_sign_in_and_out(world) {
+        let (store, by) = (world.store(), world.by());
+        let name: UserName = "ann".parse().unwrap();
+        let ann = Person { subject: "https://i.example 7".to_owned(), name: name.clone(), roles: vec![(None, Role::Viewer)] };
+        let end = by.at + jiff::SignedDuration::from_secs(60);
+        let first = store.sign_in(&by, &ann, end).await.unwrap();
+        let who = async |secret: &str, at| store.authenticate(secret, at).await.unwrap();
+        assert_eq!(who(&first, by.at).await.unwrap().roles, ann.roles);
+        let roles = vec![(None, Role::Operator), (Some(app()), Role::Admin)];
+        let second = store.sign_in(&by, &Person { roles: roles.clone(), ..ann.clone() }, end).await.unwrap();
+        assert_eq!(who(&first, by.at).await.unwrap().roles, roles, "of every session");
+        store.end_session(&first, "10.0.0.1", by.at).await.unwrap();
+        assert_eq!(who(&first, by.at).await, None);
+        assert!(who(&second, by.at).await.is_some(), "the other session goes on");
+        let new = NewToken { user: name.clone(), label: "ci".to_owned(), scopes: vec![Scope::Read], expires_at: None };
+        let (_, token) = store.create_token(&by, &new).await.unwrap();
+        store.end_session(&token, "10.0.0.1", by.at).await.unwrap();
+        assert!(who(&token, by.at).await.is_some(), "a token is no session");
+        assert_eq!(who(&second, end).await, None);
+        let later = By { at: end, ..by.clone() };
+        store.sign_in(&later, &ann, end + jiff::SignedDuration::from_secs(60)).await.unwrap();
+        assert_eq!(store.tokens(Some(&name)).await.unwrap().len(), 2, "what is over is forgotten");
+        let long_after = end + jiff::SignedDuration::from_hours(1);
+        store.forget(long_after, jiff::Timestamp::UNIX_EPOCH).await.unwrap();
+        let left = store.tokens(Some(&name)).await.unwrap();
+        assert_eq!(left.iter().map(|token| token.label.as_str()).collect::<Vec<_>>(), ["ci"], "sessions, and no tokens");
+        let other = Person { subject: "https://i.example 8".to_owned(), ..ann };
+        conflict(store.sign_in(&by, &other, end).await, "user `ann` is a user of this server, or somebody else at the issuer");
+    }
+
     async fn a_database_is_opened_again_as_it_was(world) {
         world.fleet(Policy::default()).await;
         let again = Store::open(&world.database, 2).await.unwrap();
         let group: Group = again.group(&app(), &group()).await.unwrap().unwrap();
         assert_eq!(group, world.group().await);
     }
+}
+
+/// A database of the first version, with a user and a token, is brought to the present form and works.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_an_older_server_is_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = format!("sqlite:{}?mode=rwc", folder.path().join("old.sqlite").display());
+    let databases = [Some((sqlite, "INTEGER PRIMARY KEY AUTOINCREMENT"))].into_iter().chain([
+        crate::postgres::database()
+            .await
+            .map(|url| (url, "BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY")),
+    ]);
+    for (url, serial) in databases.flatten() {
+        sqlx::any::install_default_drivers();
+        let mut old = sqlx::AnyConnection::connect(&url).await.unwrap();
+        let mut text = include_str!("../../src/store/schema.sql").replace("{SERIAL}", serial);
+        text.push_str(
+            "CREATE TABLE forms (form BIGINT PRIMARY KEY); INSERT INTO forms (form) VALUES (1);
+             INSERT INTO users (name, hawk_key, created_at) VALUES ('ann', 'key', 0);
+             INSERT INTO user_roles (user_name, app_id, role) VALUES ('ann', '*', 'operator');
+             INSERT INTO tokens (id, user_name, label, secret_sha256, scopes, created_at)
+             VALUES ('t', 'ann', 'ci', 'DIGEST', 'read', 0);",
+        );
+        let text = text.replace("DIGEST", &digest("slipway_old"));
+        sqlx::raw_sql(sqlx::AssertSqlSafe(text)).execute(&mut old).await.unwrap();
+        old.close().await.unwrap();
+        let store = Store::open(&url, 2).await.unwrap();
+        let ann = store.authenticate("slipway_old", crate::world::start_of_time()).await.unwrap();
+        assert_eq!(ann.unwrap().roles, [(None, Role::Operator)], "{url}");
+        assert!(!store.tokens(None).await.unwrap()[0].session);
+        store.close().await;
+    }
+}
+
+fn digest(text: &str) -> String {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[tokio::test]

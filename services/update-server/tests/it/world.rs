@@ -105,14 +105,7 @@ impl World {
         let (sender, stops) = mpsc::unbounded_channel();
         let (engine, _) = Engine::start(store.clone(), clock.clone(), sender);
         let (end, ending) = watch::channel(false);
-        let app = App {
-            store,
-            engine,
-            config: Arc::new(config),
-            clock: clock.clone(),
-            ending,
-            metrics: Arc::default(),
-        };
+        let app = App::new(store, engine, config, clock.clone(), ending);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let service = http::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();

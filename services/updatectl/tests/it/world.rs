@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -52,9 +51,7 @@ impl World {
         let (sender, stops) = tokio::sync::mpsc::unbounded_channel();
         let (engine, _) = Engine::start(store.clone(), clock.clone(), sender);
         let (_, ending) = tokio::sync::watch::channel(false);
-        let config = Arc::new(config.unwrap());
-        let app =
-            App { store: store.clone(), engine, config, clock, ending, metrics: Arc::default() };
+        let app = App::new(store.clone(), engine, config.unwrap(), clock, ending);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let service = http::router(app).into_make_service_with_connect_info::<SocketAddr>();

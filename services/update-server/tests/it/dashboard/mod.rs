@@ -4,6 +4,8 @@
 
 mod browser;
 mod forms;
+mod issuer;
+mod oidc;
 mod pages;
 mod safety;
 mod webdriver;

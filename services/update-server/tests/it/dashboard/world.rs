@@ -1,6 +1,6 @@
 //! A server with a fleet, and somebody who clicks.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use axum::{
     Router,
@@ -82,6 +82,11 @@ pub(crate) fn by() -> By {
 impl World {
     /// A server without anything in it.
     pub(crate) async fn empty(authentication: Authentication) -> Self {
+        Self::with(|database| config(database, authentication)).await
+    }
+
+    /// The same with a configuration for a database.
+    pub(crate) async fn with(config: impl FnOnce(&str) -> Config) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = format!("sqlite:{}/server.db", folder.path().display());
         let store = Store::open(&database, 4).await.unwrap();
@@ -89,8 +94,7 @@ impl World {
         let clock = Clock::still(NOW.parse().unwrap());
         let (stops, _) = tokio::sync::mpsc::unbounded_channel();
         let (engine, _) = Engine::start(store.clone(), clock.clone(), stops);
-        let config = Arc::new(config(&database, authentication));
-        let app = App { store, engine, config, clock, ending: receiver, metrics: Arc::default() };
+        let app = App::new(store, engine, config(&database), clock, receiver);
         let router = http::router(app.clone());
         Self { app, ending, router, cookies: BTreeMap::new(), database, _folder: folder }
     }

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
@@ -49,14 +48,7 @@ async fn app(folder: &Path, clock: &Clock, authentication: &str) -> App {
     let (stops, _) = tokio::sync::mpsc::unbounded_channel();
     let (engine, _) = Engine::start(store.clone(), clock.clone(), stops);
     let (_, ending) = tokio::sync::watch::channel(false);
-    App {
-        store,
-        engine,
-        config: Arc::new(config.unwrap()),
-        clock: clock.clone(),
-        ending,
-        metrics: Arc::default(),
-    }
+    App::new(store, engine, config.unwrap(), clock.clone(), ending)
 }
 
 /// How a request says who sends it.

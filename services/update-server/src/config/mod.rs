@@ -1,79 +1,17 @@
 //! What is configured. Each setting is declared once in [`SETTINGS`]: flag, variable, key of the file, default and help come
 //! from there.
 
+mod table;
+mod values;
+
 use std::{collections::BTreeMap, net::SocketAddr};
 
 use camino::Utf8PathBuf;
 
-/// A setting.
-#[derive(Clone, Copy, Debug)]
-pub struct Setting {
-    /// The key of the file; the flag is `--KEY`, the variable `SLIPWAY_UPDATE_SERVER_KEY` in capitals with underscores.
-    pub key: &'static str,
-    /// What it is if nobody says; empty for nothing.
-    pub default: &'static str,
-    /// For people.
-    pub help: &'static str,
-}
+pub use table::{SETTINGS, Setting};
 
-const fn setting(key: &'static str, default: &'static str, help: &'static str) -> Setting {
-    Setting { key, default, help }
-}
-
-/// All settings.
-pub const SETTINGS: &[Setting] = &[
-    setting(
-        "database-url",
-        "sqlite:slipway-update-server.sqlite",
-        "Where the database is: sqlite:FILE or postgres://USER@HOST/NAME",
-    ),
-    setting("connections", "8", "How many connections to the database there are at most"),
-    setting("listen", "127.0.0.1:8000", "Where to listen: ADDRESS:PORT"),
-    setting(
-        "base-url",
-        "",
-        "The address that clients know this server by; the Host header of a request if empty",
-    ),
-    setting(
-        "authentication",
-        "auto",
-        "required, off (only on loopback, without a proxy), or auto: off there until there is a user, required elsewhere",
-    ),
-    setting(
-        "releases",
-        "",
-        "A folder with a repository of signed releases, served below /repository/ and imported",
-    ),
-    setting("root", "", "The root.json that the releases are verified from"),
-    setting(
-        "memory",
-        "slipway-update-server.memory",
-        "A folder that remembers which signed metadata was seen, against rollback",
-    ),
-    setting("release-interval", "60", "How often the repository is looked at, in seconds"),
-    setting(
-        "packages",
-        "",
-        "A folder for uploaded packages, served below /packages/; uploads are refused if empty",
-    ),
-    setting("webhook", "", "A URL that gets a POST with JSON when a group stops by itself"),
-    setting("retention-days", "90", "How long events are kept, in days"),
-    setting("machine-days", "180", "How long machines are kept that do not ask, in days"),
-    setting("sweep-interval", "10", "How often grants that are over are looked for, in seconds"),
-    setting(
-        "rate-limit",
-        "6000",
-        "Requests per minute that an address may send, loopback left out; 0 for any number",
-    ),
-    setting(
-        "forwarded-for",
-        "no",
-        "yes if a proxy in front sets X-Forwarded-For, which is believed then",
-    ),
-    setting("shutdown-seconds", "20", "How long requests may take to end when the server ends"),
-    setting("log-format", "text", "text or json"),
-    setting("log-level", "info", "error, warn, info, debug or trace"),
-];
+use crate::{oidc::OidcSettings, syncer::SyncSettings, tls::TlsFiles};
+use values::{base_url, choice, oidc, parsed, positive, sync, tls};
 
 /// The configuration, validated.
 #[derive(Clone, Debug)]
@@ -86,6 +24,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The address that clients know this server by, without a slash at the end; from the `Host` header if absent.
     pub base_url: Option<String>,
+    /// Where certificate and key are, if the server speaks TLS itself.
+    pub tls: Option<TlsFiles>,
+    /// How often they are looked at, in seconds.
+    pub tls_interval: u64,
     /// A repository of signed releases, served below `/repository/`.
     pub releases: Option<Utf8PathBuf>,
     /// The root that the releases are verified from.
@@ -98,6 +40,10 @@ pub struct Config {
     pub packages: Option<Utf8PathBuf>,
     /// Whether requests to the APIs must prove who they come from.
     pub authentication: Authentication,
+    /// The issuer that people log in through.
+    pub oidc: Option<OidcSettings>,
+    /// Another Omaha server that channels follow.
+    pub sync: Option<SyncSettings>,
     /// Who is told when a group stops by itself.
     pub webhook: Option<url::Url>,
     /// How long events are kept, in days.
@@ -180,6 +126,11 @@ pub enum ConfigError {
         /// Which is missing.
         other: &'static str,
     },
+    /// No authentication, and an issuer to log in through.
+    #[error(
+        "authentication is off, and `oidc-issuer` says how people log in; require authentication"
+    )]
+    Needless,
     /// No authentication behind a proxy, which others come through.
     #[error(
         "authentication is off, and `base-url` or `forwarded-for` says that a proxy is in front; require authentication"
@@ -193,13 +144,6 @@ pub enum ConfigError {
         /// Where it would listen.
         listen: SocketAddr,
     },
-}
-
-impl Setting {
-    /// The variable of the environment.
-    pub fn variable(&self) -> String {
-        format!("SLIPWAY_UPDATE_SERVER_{}", self.key.replace('-', "_").to_ascii_uppercase())
-    }
 }
 
 /// Reads a configuration file: TOML, one key per setting.
@@ -242,6 +186,8 @@ impl Config {
                 "an address and a port, such as 127.0.0.1:8000",
             )?,
             base_url: base_url(&text("base-url"))?,
+            tls: tls(path("tls-certificate"), path("tls-key"))?,
+            tls_interval: positive("tls-interval", &text("tls-interval"))?,
             releases: path("releases"),
             root: path("root"),
             memory: text("memory").into(),
@@ -257,6 +203,8 @@ impl Config {
                     ("auto", Authentication::Auto),
                 ],
             )?,
+            oidc: oidc(&text)?,
+            sync: sync(&text)?,
             webhook: match text("webhook").as_str() {
                 "" => None,
                 url => Some(parsed("webhook", url, "a URL")?),
@@ -300,6 +248,9 @@ impl Config {
         if self.releases.is_some() && self.root.is_none() {
             return Err(ConfigError::Alone { one: "releases", other: "root" });
         }
+        if self.authentication == Authentication::Off && self.oidc.is_some() {
+            return Err(ConfigError::Needless);
+        }
         if self.authentication == Authentication::Off && !self.listen.ip().is_loopback() {
             return Err(ConfigError::Open { listen: self.listen });
         }
@@ -307,6 +258,17 @@ impl Config {
             return Err(ConfigError::Fronted);
         }
         Ok(())
+    }
+
+    /// How clients speak to this server, unless a proxy is in front.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// Whether browsers speak TLS, with this server or with a proxy in front.
+    pub fn is_secure(&self) -> bool {
+        let base = self.base_url.as_deref().map(|url| url.starts_with("https://"));
+        base.unwrap_or(self.tls.is_some())
     }
 
     /// Whether a proxy is in front, so that others come through the loopback address too.
@@ -325,7 +287,10 @@ impl Config {
     pub fn decided(&self, has_users: bool) -> Authentication {
         match self.authentication {
             Authentication::Auto
-                if self.listen.ip().is_loopback() && !self.is_fronted() && !has_users =>
+                if self.listen.ip().is_loopback()
+                    && !self.is_fronted()
+                    && !has_users
+                    && self.oidc.is_none() =>
             {
                 Authentication::Off
             }
@@ -333,51 +298,6 @@ impl Config {
             said => said,
         }
     }
-}
-
-fn parsed<T: std::str::FromStr>(
-    key: &'static str,
-    value: &str,
-    expected: &'static str,
-) -> Result<T, ConfigError> {
-    value.trim().parse().map_err(|_| ConfigError::Value { key, value: value.to_owned(), expected })
-}
-
-fn positive(key: &'static str, value: &str) -> Result<u64, ConfigError> {
-    let expected = "a number of seconds above 0";
-    match parsed(key, value, expected)? {
-        0 => Err(ConfigError::Value { key, value: value.to_owned(), expected }),
-        seconds => Ok(seconds),
-    }
-}
-
-fn choice<T: Copy>(
-    key: &'static str,
-    value: &str,
-    expected: &'static str,
-    choices: &[(&str, T)],
-) -> Result<T, ConfigError> {
-    let found = choices.iter().find(|(word, _)| *word == value);
-    found.map(|(_, choice)| *choice).ok_or_else(|| ConfigError::Value {
-        key,
-        value: value.to_owned(),
-        expected,
-    })
-}
-
-fn base_url(text: &str) -> Result<Option<String>, ConfigError> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let url: url::Url = parsed("base-url", text, "an http or https URL")?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(ConfigError::Value {
-            key: "base-url",
-            value: text.to_owned(),
-            expected: "an http or https URL",
-        });
-    }
-    Ok(Some(text.trim_end_matches('/').to_owned()))
 }
 
 #[cfg(test)]
@@ -409,6 +329,8 @@ mod tests {
         check(&[("authentication", "maybe")], "required, off or auto");
         check(&[("base-url", "ftp://x")], "http or https");
         check(&[("releases", "/r")], "`releases` needs `root`");
+        check(&[("tls-certificate", "/c")], "`tls-certificate` needs `tls-key`");
+        check(&[("tls-key", "/k")], "`tls-key` needs `tls-certificate`");
         check(&[("authentication", "off"), ("listen", "0.0.0.0:8000")], "no loopback address");
         let behind = ("base-url", "https://updates.example");
         check(&[("authentication", "off"), behind], "a proxy is in front");
@@ -440,6 +362,72 @@ mod tests {
         assert_eq!(values["listen"], "127.0.0.1:1");
         assert!(read_file("lissen = 3").unwrap_err().to_string().contains("lissen"));
         assert!(read_file("= 3").is_err());
+    }
+
+    #[test]
+    fn an_issuer_needs_all_that_belongs_to_it() {
+        let whole = [
+            ("oidc-issuer", "https://issuer.example"),
+            ("oidc-client-id", "slipway"),
+            ("oidc-roles", "ops=operator"),
+            ("base-url", "https://updates.example"),
+        ];
+        let set = config(&whole).unwrap();
+        assert_eq!(set.decided(false), Authentication::Required);
+        assert_eq!(set.oidc.unwrap().session_hours, 12);
+        let check = |changes: &[(&'static str, &'static str)], expected: &str| {
+            let mut values = changes.to_vec();
+            values.extend(
+                whole.iter().filter(|(key, _)| changes.iter().all(|(other, _)| key != other)),
+            );
+            let error = config(&values).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        };
+        check(&[("base-url", "")], "`oidc-issuer` needs `base-url`");
+        check(&[("oidc-client-id", "")], "needs `oidc-client-id`");
+        check(&[("oidc-roles", "")], "needs `oidc-roles`");
+        check(&[("oidc-issuer", "")], "needs `oidc-issuer`");
+        check(&[("oidc-issuer", "http://issuer.example")], "give an https URL");
+        check(&[("oidc-issuer", "https://issuer.example/?x=y")], "without a query");
+        check(&[("oidc-roles", "ops=root")], "GROUP=ROLE");
+        check(&[("oidc-scopes", "email")], "`openid` among them");
+        check(&[("oidc-session-hours", "long")], "a number of hours");
+        let here = ("base-url", "http://localhost:8000");
+        check(&[("authentication", "off"), here], "`oidc-issuer` says how people log in");
+    }
+
+    #[test]
+    fn following_another_server_needs_its_tracks() {
+        let url = ("sync-url", "https://up.example/v1/update/");
+        let feeds = ("sync-feeds", "stable/amd64");
+        assert_eq!(config(&[url, feeds]).unwrap().sync.unwrap().interval, 3600);
+        let check = |values: &[(&str, &str)], expected: &str| {
+            let error = config(values).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        };
+        check(&[url], "`sync-url` needs `sync-feeds`");
+        check(&[feeds], "`sync-feeds` needs `sync-url`");
+        check(&[("sync-url", "up.example"), feeds], "an http or https URL");
+        check(&[("sync-url", "ftp://up.example"), feeds], "an http or https URL");
+        check(&[url, ("sync-feeds", "stable")], "TRACK/ARCHITECTURE");
+        check(&[url, feeds, ("sync-payloads", "copy")], "link or host");
+        check(&[url, feeds, ("sync-payloads", "host")], "`sync-payloads` needs `packages`");
+        check(&[url, feeds, ("sync-interval", "0")], "above 0");
+    }
+
+    #[test]
+    fn browsers_keep_cookies_for_tls_where_there_is_tls() {
+        let tls = [("tls-certificate", "/c"), ("tls-key", "/k")];
+        let behind = ("base-url", "https://updates.example");
+        let plain = ("base-url", "http://updates.example");
+        let check = |values: &[(&str, &str)], scheme, secure| {
+            let config = config(values).unwrap();
+            assert_eq!((config.scheme(), config.is_secure()), (scheme, secure), "{values:?}");
+        };
+        check(&[], "http", false);
+        check(&tls, "https", true);
+        check(&[behind], "http", true);
+        check(&[tls[0], tls[1], plain], "https", false);
     }
 
     #[test]
