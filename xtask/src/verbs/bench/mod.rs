@@ -54,14 +54,19 @@ pub(crate) async fn run(context: &Context, args: &BenchArgs) -> anyhow::Result<(
     Ok(())
 }
 
-/// This program again, with the same engine.
+/// This program again, with the same engine and repository.
 fn itself(context: &Context) -> anyhow::Result<Command> {
+    itself_in(context, context.project.root())
+}
+
+fn itself_in(context: &Context, repository: &Utf8Path) -> anyhow::Result<Command> {
     let exe = std::env::current_exe()?;
     #[expect(clippy::disallowed_methods, reason = "what is measured is what a user starts")]
     let mut command = Command::new(exe);
     if let Some(engine) = context.global.engine {
         command.args(["--engine", clap_name(engine).as_str()]);
     }
+    command.args(["--repository", repository.as_str()]);
     Ok(command)
 }
 
@@ -132,9 +137,8 @@ fn leaf(context: &Context, args: &BenchArgs) -> anyhow::Result<Vec<Line>> {
     )?;
     let text = fs_err::read_to_string(&ebuild)?;
     let run = |see: &mut dyn FnMut(Event)| {
-        let mut command = itself(context)?;
-        command.args(["--json", "build-image", "--image", &args.image]);
-        watched(command.args(["--repository", copy.as_str()]), see)
+        let mut command = itself_in(context, copy)?;
+        watched(command.args(["--json", "build-image", "--image", &args.image]), see)
     };
     run(&mut |_| ())?;
     let mut seconds = Vec::new();
