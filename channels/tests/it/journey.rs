@@ -31,9 +31,8 @@ async fn a_release_goes_from_alpha_to_stable_with_two_of_three() {
     assert_eq!(nothing.to_string(), "nothing waits for signatures of `stable`");
 }
 
-/// Whoever can write to the repository exchanges what waits, between the look and the signature.
-#[tokio::test]
-async fn what_was_looked_at_is_signed() {
+/// A release that waits for the second signature of stable.
+async fn signed_by_one() -> World {
     let mut world = World::new().await;
     world.release("4.0.0").await.unwrap();
     world.days(1);
@@ -41,6 +40,13 @@ async fn what_was_looked_at_is_signed() {
     world.days(7);
     world.at_hand(&["stable-2"]);
     world.promote("beta", "stable", "4.0.0").await.unwrap();
+    world
+}
+
+/// Whoever can write to the repository exchanges what waits, between the look and the signature.
+#[tokio::test]
+async fn what_was_looked_at_is_signed() {
+    let mut world = signed_by_one().await;
     let (state, stable) = (world.state().await, "stable".parse().unwrap());
     let pending = world.repository.pending(&state, &stable).await.unwrap();
     let proposed = state.proposed(&stable, &pending);
@@ -65,13 +71,7 @@ async fn what_was_looked_at_is_signed() {
 
 #[tokio::test]
 async fn a_channel_that_delegates_is_not_signed() {
-    let mut world = World::new().await;
-    world.release("4.0.0").await.unwrap();
-    world.days(1);
-    world.promote("alpha", "beta", "4.0.0").await.unwrap();
-    world.days(7);
-    world.at_hand(&["stable-2"]);
-    world.promote("beta", "stable", "4.0.0").await.unwrap();
+    let mut world = signed_by_one().await;
     let (state, stable) = (world.state().await, "stable".parse().unwrap());
     let mut content = world.repository.pending(&state, &stable).await.unwrap().content().clone();
     content.delegations = state.targets.content().delegations.clone();
