@@ -1,11 +1,9 @@
 //! A booted image, with `core` logged in on its serial console.
 
-use std::process::Command;
-
 use camino::{Utf8Path, Utf8PathBuf};
 use slipway_machine::{BOOT, Machine};
 
-use crate::support::{image, root};
+use crate::support::{cargo, image};
 
 /// What a guest is started with.
 #[derive(Clone, Debug, Default)]
@@ -30,11 +28,7 @@ impl Guest {
     #[track_caller]
     pub(crate) fn start(state: &Utf8Path, options: &Options) -> Self {
         let ssh_port = free_port();
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "cargo needs the environment that it was started with"
-        )]
-        let mut command = Command::new(env!("CARGO"));
+        let mut command = cargo();
         command.args(["xtask", "--engine", "embedded", "run", "--ssh-port", &ssh_port.to_string()]);
         command.args(["--state", state.as_str(), "--disk"]);
         command.arg(options.disk.as_deref().unwrap_or_else(|| image()));
@@ -45,7 +39,6 @@ impl Guest {
         for credential in console.iter().chain(&options.credentials) {
             command.args(["--credential", credential]);
         }
-        command.current_dir(root());
         let log = state.with_extension("console.log");
         Self { machine: Machine::start(&command, &log).unwrap(), ssh_port }
     }

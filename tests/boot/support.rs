@@ -1,6 +1,9 @@
 //! The image under test, and folders for what a test leaves.
 
-use std::{process::Command, sync::OnceLock};
+use std::{
+    process::{Command, Stdio},
+    sync::OnceLock,
+};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -10,6 +13,17 @@ pub(crate) fn root() -> &'static Utf8Path {
     ROOT.get_or_init(|| {
         Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize_utf8().unwrap()
     })
+}
+
+/// Cargo, in the repository.
+pub(crate) fn cargo() -> Command {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "cargo needs the environment that it was started with"
+    )]
+    let mut command = Command::new(env!("CARGO"));
+    command.current_dir(root());
+    command
 }
 
 /// The image under test.
@@ -27,15 +41,10 @@ pub(crate) fn image() -> &'static Utf8Path {
         if let Ok(disk) = std::env::var("SLIPWAY_TEST_DISK") {
             return Utf8PathBuf::from(disk);
         }
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "cargo needs the environment that it was started with"
-        )]
-        let mut command = Command::new(env!("CARGO"));
+        let mut command = cargo();
         let build = ["xtask", "--engine", "embedded", "build-image", "--image"];
         command.args(build).arg(image_name());
-        let output =
-            command.current_dir(root()).stderr(std::process::Stdio::inherit()).output().unwrap();
+        let output = command.stderr(Stdio::inherit()).output().unwrap();
         assert!(output.status.success(), "the image cannot be built");
         let path = String::from_utf8(output.stdout).unwrap();
         Utf8PathBuf::from(path.trim()).canonicalize_utf8().unwrap()

@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use super::world::{World, command};
+use super::world::World;
+use crate::support::cargo;
 
 /// Slipway Linux, as update servers know it.
 const APP: &str = "5a1b0b6e-5c1e-4d6f-9d0a-4f2b7d3c8e11";
@@ -25,7 +26,7 @@ impl Server {
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
         let dir = world.releases.parent().unwrap();
         let root = world.keys.join("root.json");
-        let mut cargo = command(env!("CARGO"));
+        let mut cargo = cargo();
         cargo.args(["run", "--quiet", "--locked", "-p", "slipway-update-server", "--", "serve"]);
         cargo.args(["--listen", &format!("127.0.0.1:{port}"), "--release-interval", "1"]);
         cargo.args(["--database-url", &format!("sqlite:{}", dir.join("server.sqlite"))]);

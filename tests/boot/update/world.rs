@@ -3,8 +3,9 @@
 use std::process::{Command, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use walkdir::{DirEntry, WalkDir};
 
-use crate::support::root;
+use crate::support::{cargo, root};
 
 /// What is wrong with a version.
 #[derive(Clone, Copy, Debug)]
@@ -55,13 +56,12 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Copies what git knows of the work tree to `dir`, as it is now, and makes throw-away keys.
+    /// Copies the sources of the work tree to `dir`, as they are now, and makes throw-away keys.
     pub(crate) fn new(dir: &Utf8Path) -> Self {
         let world =
             Self { releases: dir.join("releases"), keys: dir.join("keys"), tree: dir.join("tree") };
         fs_err::create_dir_all(&world.tree).unwrap();
-        let copy = "git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents --target-directory=\"$0\"";
-        run(command("sh").args(["-c", copy, world.tree.as_str()]));
+        copy_sources(&world.tree);
         // So that the test need not wait as long as a machine would.
         let deadline = world.tree.join(INITRD).join("initrd.target.d/10-slipway.conf");
         change(&deadline, |text| text.replace("JobTimeoutSec=5min", "JobTimeoutSec=60s"));
@@ -110,7 +110,7 @@ impl World {
     }
 
     fn xtask_alone(&self, words: &[&str]) -> String {
-        let mut cargo = command(env!("CARGO"));
+        let mut cargo = cargo();
         cargo.args(["xtask", "--engine", "embedded", "--repository", self.tree.as_str()]);
         run(cargo.args(words).env("SLIPWAY_KEYS", &self.keys))
     }
@@ -136,19 +136,24 @@ fn set(text: &str, key: &str, value: &str) -> String {
     lines.collect()
 }
 
-/// A command in the work tree.
-pub(crate) fn command(program: &str) -> Command {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "cargo needs the environment that it was started with"
-    )]
-    let mut command = Command::new(program);
-    command.current_dir(root()).stderr(Stdio::inherit());
-    command
+/// Copies what is built from: all but what was built, and what is hidden.
+fn copy_sources(to: &Utf8Path) {
+    let is_source = |entry: &DirEntry| {
+        let name = entry.file_name().to_string_lossy();
+        entry.depth() != 1 || !(name == "target" || name.starts_with('.'))
+    };
+    for entry in WalkDir::new(root()).into_iter().filter_entry(is_source) {
+        let entry = entry.unwrap();
+        let path = to.as_std_path().join(entry.path().strip_prefix(root()).unwrap());
+        match entry.file_type().is_dir() {
+            true => fs_err::create_dir_all(path).unwrap(),
+            false => drop(fs_err::copy(entry.path(), path).unwrap()),
+        }
+    }
 }
 
 fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap();
+    let output = command.stderr(Stdio::inherit()).output().unwrap();
     assert!(output.status.success(), "{command:?} failed");
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
