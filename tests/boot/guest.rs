@@ -12,6 +12,8 @@ pub(crate) struct Options {
     pub(crate) disk: Option<Utf8PathBuf>,
     /// Whether the firmware can do Secure Boot.
     pub(crate) secure_boot: bool,
+    /// Whether every write and flush of the disk is logged, in `writes.log` of the state.
+    pub(crate) log_writes: bool,
     /// systemd credentials, `NAME=VALUE`.
     pub(crate) credentials: Vec<String>,
 }
@@ -35,6 +37,9 @@ impl Guest {
         let console = ["agetty.autologin=core", "login.noauth=yes"].map(str::to_owned);
         if options.secure_boot {
             command.arg("--secure-boot");
+        }
+        if options.log_writes {
+            command.arg("--log-writes");
         }
         for credential in console.iter().chain(&options.credentials) {
             command.args(["--credential", credential]);

@@ -26,6 +26,13 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
+/// The number that a variable has, or another one.
+pub(crate) fn number(variable: &str, default: usize) -> usize {
+    #[expect(clippy::disallowed_methods, reason = "tests are configured by variables")]
+    let set = std::env::var(variable).ok();
+    set.map_or(default, |text| text.parse().unwrap())
+}
+
 /// The image under test.
 pub(crate) fn image_name() -> String {
     #[expect(clippy::disallowed_methods, reason = "tests are configured by variables")]

@@ -1,8 +1,13 @@
 //! Updates of a whole machine, in QEMU: versions are built, signed and published, a real server offers them, and the machine takes
 //! them, or comes back.
 
+mod cut;
 mod server;
+mod soak;
 mod world;
+mod writes;
+
+use std::time::Instant;
 
 use camino::Utf8PathBuf;
 use server::Server;
@@ -30,16 +35,24 @@ struct Site {
 }
 
 impl Site {
-    /// A machine with the first version on its disk, whose firmware has enrolled our certificates.
-    fn new(version: &str) -> Self {
-        let world = World::new(&state("update-world"));
+    /// A machine with a version on its disk, a repository that has it, and a server.
+    fn new(name: &str, version: &str, options: Options) -> Self {
+        let world = World::new(&state(&format!("{name}-world")));
         world.release(version);
         let disk = world.disk();
         let server = Server::start(&world);
-        let options = Options { disk: Some(disk), secure_boot: true, ..Options::default() };
-        let site = Self { world, server, state: state("update"), options, survived: 0 };
-        Guest::start(&site.state, &site.options).wait_for_end();
-        site
+        let options = Options { disk: Some(disk), ..options };
+        Self { world, server, state: state(name), options, survived: 0 }
+    }
+
+    /// Tells the machine of its server.
+    fn configure(&self, guest: &mut Guest) {
+        guest.run("sudo mkdir -p /etc/slipway/update.d");
+        let config = format!(r#"server = \"{}\"\nchannel = \"alpha\"\n"#, self.server.from_guest());
+        guest.run(&format!("printf '{config}' | sudo tee /etc/slipway/update.d/50-test.toml"));
+        guest.run("sudo systemctl restart update-engine.service");
+        // It runs the newest there is, and the exit code says so.
+        guest.check("sudo update-engine-client check > /dev/null; echo $?", "3");
     }
 
     /// Boots, and waits until all is well.
@@ -51,16 +64,26 @@ impl Site {
         guest
     }
 
-    /// Publishes a version, lets the machine take it, and turns the machine off.
+    /// Publishes a version, and lets the machine take it.
     #[track_caller]
-    fn update(&self, mut guest: Guest, version: &str) {
+    fn update(&self, guest: &mut Guest, version: &str) {
         self.world.release(version);
         self.server.offers(version);
         let took =
             guest.run("SECONDS=0; sudo update-engine-client update > /dev/null && echo $SECONDS");
         guest.check("sudo update-engine-client status | grep CURRENT_OP", UPDATED);
         println!("{version} took {took} s\n{}", guest.run(COST));
+    }
+
+    /// Publishes a version, and reboots into it.
+    #[track_caller]
+    fn move_to(&self, mut guest: Guest, version: &str) -> Guest {
+        self.update(&mut guest, version);
+        let begin = Instant::now();
         guest.power_off();
+        let guest = self.boot(version);
+        println!("{version} was up {:.1} s after the command", begin.elapsed().as_secs_f64());
+        guest
     }
 
     /// Cuts the power in a state of an update, and boots the version that is `good` then.
@@ -78,9 +101,10 @@ impl Site {
 
     /// Lets the machine take a version that is no good, and looks how it comes back from it by itself.
     #[track_caller]
-    fn survive(&mut self, guest: Guest, fault: Fault, version: &str, good: &str) -> Guest {
+    fn survive(&mut self, mut guest: Guest, fault: Fault, version: &str, good: &str) -> Guest {
         self.world.break_with(Some(fault));
-        self.update(guest, version);
+        self.update(&mut guest, version);
+        guest.power_off();
         for _ in 0..TRIES {
             // Each reboot ends the emulator.
             let mut guest = Guest::start(&self.state, &self.options);
@@ -106,28 +130,24 @@ const TRIES: u32 = 3;
 
 #[test]
 fn a_machine_takes_new_versions_and_comes_back_from_bad_ones() {
-    let mut site = Site::new("4.0.0");
+    let secure = Options { secure_boot: true, ..Options::default() };
+    let mut site = Site::new("update", "4.0.0", secure);
+    // The firmware enrols our certificates, and that is all that the first start does.
+    Guest::start(&site.state, &site.options).wait_for_end();
     let mut guest = site.boot("4.0.0");
     guest.check("sudo bootctl status 2> /dev/null | grep -o 'Secure Boot: enabled'", SECURE);
     // Without a server it is a machine as any other.
     guest.check("sudo update-engine-client check > /dev/null; echo $?", "4");
-    guest.run("sudo mkdir -p /etc/slipway/update.d");
-    let config = format!(r#"server = \"{}\"\nchannel = \"alpha\"\n"#, site.server.from_guest());
-    guest.run(&format!("printf '{config}' | sudo tee /etc/slipway/update.d/50-test.toml"));
-    guest.run("sudo systemctl restart update-engine.service");
-    // It runs the newest there is, and the exit code says so.
-    guest.check("sudo update-engine-client check > /dev/null; echo $?", "3");
+    site.configure(&mut guest);
 
     // The next version as a whole, then one as what differs.
     site.world.deltas(0);
-    site.update(guest, "4.0.1");
-    let mut guest = site.boot("4.0.1");
+    let mut guest = site.move_to(guest, "4.0.1");
     guest.check(ESP, "slipway-4.0.0.efi\nslipway-4.0.1.efi");
     guest.check("sudo dmsetup status usr | cut -d' ' -f3-4", "verity V");
     site.world.deltas(1);
-    site.update(guest, "4.0.2");
+    let mut guest = site.move_to(guest, "4.0.2");
     site.world.deltas(0);
-    let mut guest = site.boot("4.0.2");
     guest.check(ESP, "slipway-4.0.1.efi\nslipway-4.0.2.efi");
     // What is the machine's own is as it was.
     guest.check("cut -d' ' -f1 /etc/slipway/update.d/50-test.toml", "server\nchannel");

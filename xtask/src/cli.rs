@@ -225,6 +225,9 @@ pub(crate) struct RunArgs {
     /// Take firmware that can do Secure Boot: the first boot of a signed disk enrols its certificates and ends, if the disk may
     #[arg(long)]
     pub(crate) secure_boot: bool,
+    /// Log each write and flush of the guest's disk in `writes.log` of the state folder, as Linux's dm-log-writes does
+    #[arg(long, requires = "state")]
+    pub(crate) log_writes: bool,
     /// Let the guest update itself from this server, on the channel alpha; this machine is 10.0.2.2 for it
     #[arg(long, value_name = "URL")]
     pub(crate) update_server: Option<url::Url>,
@@ -252,6 +255,8 @@ pub(crate) enum Suite {
     Boot(CargoArgs),
     /// Release several versions of `minimal`, and update a machine in QEMU from one to the next
     Update(CargoArgs),
+    /// Update a machine in QEMU twenty times, or as often as SLIPWAY_TEST_UPDATES says, and look for what piles up
+    Soak(CargoArgs),
     /// Build an image a second time, in another place, by another engine, with other jobs, and compare every digest
     Reproducible(Reproducible),
 }

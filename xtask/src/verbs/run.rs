@@ -53,6 +53,7 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<()>
         format!("{}G", args.disk_size),
         context.jobs().to_string(),
         args.secure_boot.to_string(),
+        args.log_writes.to_string(),
     ];
     spec.argv.extend([base.format.clone()].into_iter().chain(numbers).chain(credentials));
     spec.env.remove("LD_PRELOAD");

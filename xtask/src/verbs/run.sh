@@ -1,6 +1,6 @@
 # Boots the disk image /in/disk. $1 = its format, $2 = ssh port, $3 = MiB of memory, $4 = size of the disk, $5 = cores, $6 = whether
-# the firmware can do Secure Boot; then credentials as NAME=VALUE. The image itself is never written to: /out holds an overlay and the
-# variables of the firmware.
+# the firmware can do Secure Boot, $7 = whether writes are logged; then credentials as NAME=VALUE. The image itself is never written
+# to: /out holds an overlay and the variables of the firmware.
 # The overlay is not synced (cache=unsafe): what the guest wrote survives its own crash, not one of this machine.
 set -eu
 [ -e /out/disk.qcow2 ] || qemu-img create -q -f qcow2 -F "$1" -b /in/disk /out/disk.qcow2 "$4"
@@ -11,7 +11,18 @@ if [ "$6" = true ]; then
     cores=1
     firmware=OVMF_CODE_4M.secboot.fd machine=(-machine "q35,smm=on" -global "driver=cfi.pflash01,property=secure,value=on")
 fi
-shift 6
+disk=(-drive "if=virtio,format=qcow2,cache=unsafe,file=/out/disk.qcow2")
+if [ "$7" = true ]; then
+    : > /out/writes.log
+    disk=(
+        -blockdev driver=file,filename=/out/disk.qcow2,node-name=file,cache.no-flush=on
+        -blockdev driver=qcow2,file=file,node-name=overlay
+        -blockdev driver=file,filename=/out/writes.log,node-name=log,cache.no-flush=on
+        -blockdev driver=blklogwrites,file=overlay,log=log,node-name=disk
+        -device virtio-blk-pci,drive=disk
+    )
+fi
+shift 7
 credentials=()
 for credential; do
     value=$(printf %s "${credential#*=}" | base64 -w0)
@@ -21,6 +32,6 @@ exec qemu-system-x86_64 "${machine[@]}" -accel tcg,thread=multi -cpu max -smp "$
     -nodefaults -display none -serial mon:stdio \
     -drive if=pflash,format=raw,unit=0,readonly=on,file="/usr/share/OVMF/$firmware" \
     -drive if=pflash,format=raw,unit=1,file=/out/vars.fd \
-    -drive if=virtio,format=qcow2,cache=unsafe,file=/out/disk.qcow2 \
+    "${disk[@]}" \
     -netdev "user,id=net0,hostfwd=tcp:127.0.0.1:$port-:22" -device virtio-net-pci,netdev=net0 -device virtio-rng-pci \
     "${credentials[@]}"

@@ -21,6 +21,7 @@ pub(crate) async fn run(global: Global, args: TestArgs) -> anyhow::Result<()> {
         Some(Suite::Units(args)) => units(&args),
         Some(Suite::Boot(args)) => machines(&["--skip", UPDATES], &args),
         Some(Suite::Update(args)) => machines(&[UPDATES], &args),
+        Some(Suite::Soak(args)) => machines(&["--ignored", SOAK], &args),
         Some(Suite::Reproducible(args)) => reproducible::run(global, &args).await,
     }
 }
@@ -43,6 +44,8 @@ fn machines(chosen: &[&str], args: &CargoArgs) -> anyhow::Result<()> {
 
 /// The tests of updates.
 const UPDATES: &str = "update::";
+/// The one that takes long.
+const SOAK: &str = "update::soak::";
 
 /// The boot tests with another image than `minimal`, and with a disk of it that is there already.
 pub(crate) fn boot_of(image: &str, disk: Option<&Utf8Path>) -> anyhow::Result<()> {
