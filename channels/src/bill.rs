@@ -2,7 +2,7 @@
 //!
 //! Both are written from the graph that built the release, not by looking at what came out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -24,6 +24,24 @@ pub struct Source {
     pub blake2b: String,
 }
 
+/// A crate of Rust's registry that a program is made with.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Library {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// SHA-256 of its archive, in hexadecimal.
+    pub sha256: String,
+}
+
+impl Library {
+    /// Its package URL (ECMA-427, type `cargo`), by which lists of vulnerabilities know it.
+    pub fn url(&self) -> String {
+        format!("pkg:cargo/{}@{}", self.name, self.version.replace('+', "%2B"))
+    }
+}
+
 /// A package of the image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Component {
@@ -43,6 +61,8 @@ pub struct Component {
     pub image: Option<Digest>,
     /// Its sources.
     pub sources: Vec<Source>,
+    /// The crates that are linked into its programs.
+    pub libraries: Vec<Library>,
     /// What it needs to run, each as [`Component::reference`].
     pub needs: Vec<String>,
 }
@@ -72,6 +92,11 @@ pub struct Bill {
 }
 
 impl Bill {
+    /// Each crate once, whichever programs it is in.
+    fn libraries(&self) -> BTreeSet<&Library> {
+        self.components.iter().flat_map(|component| &component.libraries).collect()
+    }
+
     /// The bill of materials, as CycloneDX 1.6 JSON.
     ///
     /// # Errors
@@ -82,9 +107,14 @@ impl Bill {
             "ref": own,
             "dependsOn": self.components.iter().map(Component::reference).collect::<Vec<_>>(),
         })];
-        dependencies.extend(self.components.iter().map(
-            |component| json!({ "ref": component.reference(), "dependsOn": component.needs }),
-        ));
+        dependencies.extend(self.components.iter().map(|component| {
+            let libraries = component.libraries.iter().map(Library::url);
+            let needs: Vec<String> = component.needs.iter().cloned().chain(libraries).collect();
+            json!({ "ref": component.reference(), "dependsOn": needs })
+        }));
+        let packages = self.components.iter().map(component);
+        let components: Vec<Value> =
+            packages.chain(self.libraries().into_iter().map(library)).collect();
         pretty(&json!({
             "bomFormat": "CycloneDX",
             "specVersion": "1.6",
@@ -96,7 +126,7 @@ impl Bill {
                 "name": format!("slipway-{}", self.image),
                 "version": self.version,
             }},
-            "components": self.components.iter().map(component).collect::<Vec<_>>(),
+            "components": components,
             "dependencies": dependencies,
         }))
     }
@@ -124,6 +154,9 @@ impl Bill {
                 |source| json!({ "name": source.name, "digest": { "sha512": source.sha512 } }),
             ),
         );
+        inputs.extend(self.libraries().into_iter().map(
+            |library| json!({ "uri": library.url(), "digest": { "sha256": library.sha256 } }),
+        ));
         pretty(&json!({
             "_type": "https://in-toto.io/Statement/v1",
             "subject": subject,
@@ -144,6 +177,17 @@ impl Bill {
             },
         }))
     }
+}
+
+fn library(library: &Library) -> Value {
+    json!({
+        "type": "library",
+        "bom-ref": library.url(),
+        "name": library.name,
+        "version": library.version,
+        "purl": library.url(),
+        "hashes": [{ "alg": "SHA-256", "content": library.sha256 }],
+    })
 }
 
 fn component(component: &Component) -> Value {
@@ -201,6 +245,7 @@ mod tests {
 
     fn bill() -> Bill {
         let source = Source { name: "z.tar".into(), sha512: "5".into(), blake2b: "b".into() };
+        let library = Library { name: "c".into(), version: "1.0.0+z".into(), sha256: "2".into() };
         let make = |name: &str, needs: &[&str]| Component {
             category: "sys-libs".into(),
             name: name.into(),
@@ -210,6 +255,7 @@ mod tests {
             licence: "ZLIB".into(),
             image: Some(Digest::of_bytes(b"i")),
             sources: vec![source.clone()],
+            libraries: vec![library.clone()],
             needs: needs.iter().map(|&need| need.to_owned()).collect(),
         };
         Bill {
@@ -235,7 +281,8 @@ mod tests {
             .iter()
             .map(|component| component["bom-ref"].as_str().unwrap())
             .collect();
-        assert_eq!(known, ["sys-libs/a@1.2", "sys-libs/b@1.2"]);
+        assert_eq!(known, ["sys-libs/a@1.2", "sys-libs/b@1.2", "pkg:cargo/c@1.0.0%2Bz"]);
+        assert_eq!(value["components"][2]["purl"], "pkg:cargo/c@1.0.0%2Bz");
         let named = value["dependencies"].as_array().unwrap().iter();
         for need in named.flat_map(|entry| entry["dependsOn"].as_array().unwrap()) {
             assert!(known.contains(&need.as_str().unwrap()), "{need}");
@@ -252,9 +299,9 @@ mod tests {
             .as_array()
             .unwrap()
             .iter()
-            .map(|input| input["name"].as_str().unwrap())
+            .map(|input| input["name"].as_str().or(input["uri"].as_str()).unwrap())
             .collect();
-        assert_eq!(names, ["sdk", "z.tar"]);
+        assert_eq!(names, ["sdk", "z.tar", "pkg:cargo/c@1.0.0%2Bz"]);
         assert_eq!(value["subject"][0]["name"], "usr");
     }
 

@@ -19,7 +19,7 @@ mod repository;
 mod transport;
 
 pub use attestation::{compare_rebuild, rebuilt_files};
-pub use bill::{Bill, Component, Source};
+pub use bill::{Bill, Component, Library, Source};
 pub use change::{Change, PromoteOptions, promote, release, set_policy};
 pub use channel::{Channel, Promotion, Rebuilds};
 pub use error::ChannelError;

@@ -6,11 +6,11 @@ use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use slipway_build::{Graph, Input, NodeId, NodeStates};
 use slipway_channels::{
-    Artefact, Bill, Component, PackageEntry, ReleaseRecord, Source, TestRun, record_digest,
+    Artefact, Bill, Component, Library, PackageEntry, ReleaseRecord, Source, TestRun, record_digest,
 };
 use slipway_image::Enrol;
 use slipway_packages_manifest::{Atom, DiskFormat, Image, Version};
-use slipway_pipeline::{Additions, PayloadSystem, SignedPrograms, package_node};
+use slipway_pipeline::{Additions, PayloadSystem, RegistryCrate, SignedPrograms, package_node};
 use slipway_portage::Package;
 use slipway_signing::KeyMark;
 use slipway_store::Digest;
@@ -238,7 +238,7 @@ async fn bill(context: &Context, built: &Built, packages: &[&Package]) -> anyhow
         sdk: context.sdk().await?.id,
         components: packages
             .iter()
-            .map(|package| component(package, &states))
+            .map(|package| component(context, package, &states))
             .collect::<Result<_, _>>()?,
     })
 }
@@ -251,7 +251,23 @@ fn entry(package: &Package) -> PackageEntry {
     }
 }
 
-fn component(package: &Package, states: &NodeStates) -> anyhow::Result<Component> {
+/// The crates in the programs of a package, if it is of this repository.
+fn libraries(context: &Context, package: &Package) -> anyhow::Result<Vec<Library>> {
+    let Some(name) = package.workspace_crate() else { return Ok(Vec::new()) };
+    let part = context.project.workspace()?.part(&name)?;
+    let library = |each: RegistryCrate| Library {
+        name: each.name,
+        version: each.version,
+        sha256: each.sha256.to_string(),
+    };
+    Ok(part.crates.into_iter().map(library).collect())
+}
+
+fn component(
+    context: &Context,
+    package: &Package,
+    states: &NodeStates,
+) -> anyhow::Result<Component> {
     let state = states.load(&package_node(&package.cpv)?)?;
     let reference =
         |cpv: &slipway_portage::Cpv| format!("{}@{}", cpv.category_and_name(), cpv.version());
@@ -272,6 +288,7 @@ fn component(package: &Package, states: &NodeStates) -> anyhow::Result<Component
                 blake2b: source.blake2b.0.clone(),
             })
             .collect(),
+        libraries: libraries(context, package)?,
         needs: package.edges.rdepend.iter().map(reference).collect(),
     })
 }
