@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use slipway_store::Digest;
 
-use crate::{Artefact, ChannelError};
+use crate::{Artefact, ChannelError, ROOT_ARTEFACT};
 
 /// What kind of build the provenance speaks of.
 const BUILD_TYPE: &str = "urn:slipway:build-image:1";
@@ -67,6 +67,8 @@ pub struct Bill {
     pub inputs: String,
     /// The digest of the SDK that built it.
     pub sdk: String,
+    /// The digest of the root metadata that the image trusts.
+    pub root: Option<Digest>,
     /// The packages.
     pub components: Vec<Component>,
 }
@@ -116,6 +118,9 @@ impl Bill {
             })
             .collect();
         let mut inputs = vec![json!({ "name": "sdk", "digest": { "sha256": self.sdk } })];
+        inputs.extend(self.root.map(
+            |root| json!({ "name": ROOT_ARTEFACT, "digest": { "sha256": root.to_string() } }),
+        ));
         let mut sources: Vec<&Source> = self.components.iter().flat_map(|c| &c.sources).collect();
         sources.sort_by(|a, b| a.name.cmp(&b.name));
         sources.dedup();
@@ -218,6 +223,7 @@ mod tests {
             arch: "amd64".into(),
             inputs: "k".into(),
             sdk: "s".into(),
+            root: Some(Digest::of_bytes(b"r")),
             components: vec![make("a", &["sys-libs/b@1.2"]), make("b", &[])],
         }
     }
@@ -254,7 +260,7 @@ mod tests {
             .iter()
             .map(|input| input["name"].as_str().unwrap())
             .collect();
-        assert_eq!(names, ["sdk", "z.tar"]);
+        assert_eq!(names, ["sdk", "root.json", "z.tar"]);
         assert_eq!(value["subject"][0]["name"], "usr");
     }
 

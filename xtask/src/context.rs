@@ -198,17 +198,7 @@ impl Context {
         format: DiskFormat,
     ) -> anyhow::Result<ImagePlan> {
         // Who has no place for keys has no root either.
-        let keys = environment::keys_dir().unwrap_or_default();
-        self.image_trusting(image, format, &keys.join("root.json")).await
-    }
-
-    /// The graph of an image in a format, with the root metadata of the file `trusted`, if there is one.
-    pub(crate) async fn image_trusting(
-        &self,
-        image: &Image,
-        format: DiskFormat,
-        trusted: &Utf8Path,
-    ) -> anyhow::Result<ImagePlan> {
+        let trusted = environment::keys_dir().unwrap_or_default().join("root.json");
         let trusted = trusted.is_file().then(|| fs_err::read_to_string(trusted)).transpose()?;
         let additions = Additions { trusted: trusted.as_deref(), programs: None };
         self.image_with(image, format, additions).await

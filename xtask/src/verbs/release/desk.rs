@@ -54,7 +54,7 @@ impl Desk {
     }
 
     /// The root that this machine trusts.
-    fn trusted(&self) -> anyhow::Result<Vec<u8>> {
+    pub(super) fn trusted(&self) -> anyhow::Result<Vec<u8>> {
         fs_err::read(&self.root).with_context(|| {
             format!("the root that is trusted should be `{}`; `cargo xtask key init` makes one, `--root` names another", self.root)
         })

@@ -41,7 +41,7 @@ pub(crate) async fn release_verb(context: &Context, args: &Release) -> anyhow::R
     let known = state.releases(&channel.name).into_iter().map(|release| release.version);
     let previous = known.filter(|known| *known < version).max();
     let programs = desk.programs.as_ref().map_or(Programs::Unsigned, Programs::Signer);
-    let built = record::build(context, &args.image, &desk.root, programs).await?;
+    let built = record::build(context, &args.image, desk.trusted()?, programs).await?;
     refuse_development(&state, &built)?;
     let payloads = payloads::make(context, &desk, &state, &channel, &built).await?;
     let made = record::make(context, args, &built, payloads, previous).await?;

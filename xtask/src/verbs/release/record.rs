@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use slipway_build::{Graph, Input, NodeId, NodeStates};
 use slipway_channels::{
-    Artefact, Bill, Component, PackageEntry, ReleaseRecord, Source, TestRun, record_digest,
+    Artefact, Bill, Component, PackageEntry, ROOT_ARTEFACT, ReleaseRecord, Source, TestRun,
+    record_digest,
 };
 use slipway_image::Enrol;
 use slipway_packages_manifest::{Atom, DiskFormat, Image, Version};
@@ -44,6 +45,8 @@ pub(super) struct Built {
     disk: Digest,
     /// The files of the release, by name.
     pub(super) files: Vec<(String, Digest)>,
+    /// The root metadata that the image trusts.
+    root: Digest,
     /// The programs with their signatures, if they have some.
     signed: Option<SignedPrograms>,
     /// What the key is good for that signed them here.
@@ -93,11 +96,13 @@ pub(super) enum Programs<'a> {
 pub(super) async fn build(
     context: &Context,
     name: &str,
-    trusted: &Utf8Path,
+    trusted: Vec<u8>,
     programs: Programs<'_>,
 ) -> anyhow::Result<Built> {
     let image = context.project.image(name)?;
-    let plan = context.image_trusting(&image, DiskFormat::Qcow2, trusted).await?;
+    let trusted = String::from_utf8(trusted).context("the root metadata is no text")?;
+    let additions = Additions { trusted: Some(&trusted), programs: None };
+    let plan = context.image_with(&image, DiskFormat::Qcow2, additions).await?;
     let (plan, signed, program_mark) = match programs {
         Programs::Unsigned => (plan, None, None),
         Programs::Signer(signer) => {
@@ -154,6 +159,7 @@ pub(super) async fn build(
         image,
         disk,
         files,
+        root: context.store.put_bytes(trusted.as_bytes())?,
         signed,
         program_mark,
         usr_root_hash: roothash.trim().to_owned(),
@@ -174,11 +180,14 @@ pub(super) async fn make(
     payloads: Vec<Payload>,
     previous: Option<Version>,
 ) -> anyhow::Result<Made> {
+    let artefact = |digest: Digest| -> anyhow::Result<Artefact> {
+        let length = fs_err::metadata(blob(context, &digest)?)?.len();
+        Ok(Artefact { sha256: record_digest(digest), length })
+    };
     let mut blobs = built.files.clone();
     let mut artefacts = BTreeMap::new();
     for (name, digest) in &blobs {
-        let length = fs_err::metadata(blob(context, digest)?)?.len();
-        artefacts.insert(name.clone(), Artefact { sha256: record_digest(*digest), length });
+        artefacts.insert(name.clone(), artefact(*digest)?);
     }
     let mut entries = Vec::new();
     for Payload { entry, digest, length } in payloads {
@@ -190,12 +199,13 @@ pub(super) async fn make(
     let packages = installed(built);
     let bill = bill(context, built, &packages).await?;
     let provenance = bill.to_provenance(&artefacts)?;
-    for (name, bytes) in
-        [("sbom.cdx.json", bill.to_cyclonedx()?), ("provenance.intoto.json", provenance)]
-    {
-        let digest = context.store.put_bytes(&bytes)?;
-        let length = bytes.len() as u64;
-        artefacts.insert(name.to_owned(), Artefact { sha256: record_digest(digest), length });
+    let described = [
+        ("sbom.cdx.json", context.store.put_bytes(&bill.to_cyclonedx()?)?),
+        ("provenance.intoto.json", context.store.put_bytes(&provenance)?),
+        (ROOT_ARTEFACT, built.root),
+    ];
+    for (name, digest) in described {
+        artefacts.insert(name.to_owned(), artefact(digest)?);
         blobs.push((name.to_owned(), digest));
     }
     let mut tests = BTreeMap::new();
@@ -236,6 +246,7 @@ async fn bill(context: &Context, built: &Built, packages: &[&Package]) -> anyhow
         arch: ARCH.to_owned(),
         inputs: built.inputs.clone(),
         sdk: context.sdk().await?.id,
+        root: Some(built.root),
         components: packages
             .iter()
             .map(|package| component(package, &states))
