@@ -2,7 +2,7 @@
 //! them, or comes back.
 
 mod server;
-mod world;
+pub(crate) mod world;
 
 use camino::Utf8PathBuf;
 use server::Server;

@@ -22,6 +22,7 @@ use crate::{
     cli::{EngineChoice, Global},
     environment, place,
     report::{self, Reporter},
+    results::Results,
 };
 
 /// The time between the polite and the hard end of a cancelled container.
@@ -240,6 +241,11 @@ impl Context {
             &NodeStates::of(&self.store),
         )?;
         Ok(slipway_build::plan(graph, wanted, &inventory)?)
+    }
+
+    /// What came out of the actions that were wanted, and of all that they need; they were run before.
+    pub(crate) fn results(&self, graph: &Graph, wanted: &[NodeId]) -> anyhow::Result<Results> {
+        Ok(Results::of(&self.plan(graph, wanted)?))
     }
 
     /// Brings actions up to date, showing what happens.

@@ -48,7 +48,7 @@ pub(crate) async fn release_verb(context: &Context, args: &Release) -> anyhow::R
     let change = release(&state, &channel, &made.record, desk.now)?;
     if !args.dry_run {
         send(context, &desk, &made).await?;
-        binhost::publish(context, &desk, &binhost::packages(context, &built)?).await?;
+        binhost::publish(context, &desk, &binhost::packages(context, &built).await?).await?;
         if args.share {
             binhost::share(context, &desk, &built).await?;
         }

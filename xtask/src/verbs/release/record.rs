@@ -1,10 +1,10 @@
 //! What goes into the record of a release: everything comes from the build graph.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::Context as _;
 use camino::Utf8PathBuf;
-use slipway_build::{Graph, Input, NodeId, NodeStates};
+use slipway_build::{Graph, Input};
 use slipway_channels::{
     Artefact, Bill, Component, PackageEntry, ROOT_ARTEFACT, ReleaseRecord, Source, TestRun,
     record_digest,
@@ -25,6 +25,7 @@ use crate::{
     cli::Release,
     context::{Context, ImagePlan},
     report::say,
+    results::Results,
     verbs::test,
 };
 
@@ -54,6 +55,8 @@ pub(super) struct Built {
     pub(super) usr_root_hash: String,
     /// The key of the action that made the disk.
     pub(super) inputs: String,
+    /// What came out of the actions.
+    pub(super) results: Results,
 }
 
 impl Built {
@@ -72,7 +75,7 @@ impl Built {
     }
 
     /// All actions.
-    pub(super) fn graph(&self) -> &Graph {
+    pub(super) fn graph(&self) -> &Arc<Graph> {
         &self.plan.graph
     }
 
@@ -123,20 +126,10 @@ pub(super) async fn build(
         }
     };
     let qcow2 = plan.nodes.format.clone().context("the plan has no qcow2 disk")?;
-    let wanted = [qcow2.clone(), plan.nodes.disk.clone()];
-    let outcome = context.run(&plan.graph, &wanted).await?;
-    let states = NodeStates::of(&context.store);
-    let find = |node: &NodeId, name: &str| -> anyhow::Result<Digest> {
-        let found = match outcome.outputs.get(node) {
-            Some(outputs) => outputs.get(name).copied(),
-            None => {
-                let state =
-                    states.load(node)?.with_context(|| format!("`{node}` was not built"))?;
-                state.outputs.get(name).copied()
-            }
-        };
-        found.with_context(|| format!("`{node}` left no {name}"))
-    };
+    let nodes = &plan.nodes;
+    let wanted = [&qcow2, &nodes.disk, &nodes.usr, &nodes.uki].map(Clone::clone);
+    context.run(&plan.graph, &wanted).await?;
+    let results = context.results(&plan.graph, &wanted)?;
     let files = [
         (&qcow2, "disk.qcow2"),
         (&plan.nodes.usr, "usr.erofs"),
@@ -145,15 +138,16 @@ pub(super) async fn build(
     ];
     let mut files: Vec<(String, Digest)> = files
         .into_iter()
-        .map(|(node, name)| Ok((name.to_owned(), find(node, name)?)))
+        .map(|(node, name)| Ok((name.to_owned(), results.output(node, name)?)))
         .collect::<anyhow::Result<_>>()?;
     // Signed programs take the place of what was built.
     let own = signed.as_ref().map(programs::artefacts).unwrap_or_default();
     files.retain(|(name, _)| !own.iter().any(|(other, _)| other == name));
     files.extend(own);
-    let disk = find(&plan.nodes.disk, "disk.raw")?;
-    let roothash = fs_err::read_to_string(blob(context, &find(&plan.nodes.usr, "roothash")?)?)?;
-    let inputs = states.load(&plan.nodes.disk)?.context("the disk has no state")?.key;
+    let disk = results.output(&nodes.disk, "disk.raw")?;
+    let roothash = results.output(&nodes.usr, "roothash")?;
+    let roothash = fs_err::read_to_string(blob(context, &roothash)?)?;
+    let inputs = results.key(&nodes.disk)?.to_string();
     Ok(Built {
         plan,
         image,
@@ -163,7 +157,8 @@ pub(super) async fn build(
         signed,
         program_mark,
         usr_root_hash: roothash.trim().to_owned(),
-        inputs: inputs.to_string(),
+        inputs,
+        results,
     })
 }
 
@@ -239,7 +234,6 @@ fn installed(built: &Built) -> Vec<&Package> {
 }
 
 async fn bill(context: &Context, built: &Built, packages: &[&Package]) -> anyhow::Result<Bill> {
-    let states = NodeStates::of(&context.store);
     Ok(Bill {
         image: built.image.name.to_string(),
         version: context.project.release().version.to_string(),
@@ -249,7 +243,7 @@ async fn bill(context: &Context, built: &Built, packages: &[&Package]) -> anyhow
         root: Some(built.root),
         components: packages
             .iter()
-            .map(|package| component(package, &states))
+            .map(|package| component(package, &built.results))
             .collect::<Result<_, _>>()?,
     })
 }
@@ -262,8 +256,8 @@ fn entry(package: &Package) -> PackageEntry {
     }
 }
 
-fn component(package: &Package, states: &NodeStates) -> anyhow::Result<Component> {
-    let state = states.load(&package_node(&package.cpv)?)?;
+fn component(package: &Package, results: &Results) -> anyhow::Result<Component> {
+    let image = results.output(&package_node(&package.cpv)?, "image")?;
     let reference =
         |cpv: &slipway_portage::Cpv| format!("{}@{}", cpv.category_and_name(), cpv.version());
     Ok(Component {
@@ -273,7 +267,7 @@ fn component(package: &Package, states: &NodeStates) -> anyhow::Result<Component
         description: package.description.clone(),
         homepage: package.homepage.clone(),
         licence: package.license.clone(),
-        image: state.and_then(|state| state.outputs.get("image").copied()),
+        image: Some(image),
         sources: package
             .distfiles
             .iter()

@@ -44,11 +44,14 @@ fn machines(chosen: &[&str], args: &CargoArgs) -> anyhow::Result<()> {
 /// The tests of updates.
 const UPDATES: &str = "update::";
 
+/// The tests of the host of binary packages, which make releases of their own.
+const HOST: &str = "binhost::";
+
 /// The boot tests with another image than `minimal`, and with a disk of it that is there already.
 pub(crate) fn boot_of(image: &str, disk: Option<&Utf8Path>) -> anyhow::Result<()> {
     let suite = ["test", "--locked", "-p", "slipway-tests", "--test", "boot", "--"];
-    let args: Vec<&str> =
-        suite.into_iter().chain(["--test-threads=1", "--skip", UPDATES]).collect();
+    let others = ["--skip", UPDATES, "--skip", HOST];
+    let args: Vec<&str> = suite.into_iter().chain(["--test-threads=1"]).chain(others).collect();
     let disk = disk.map(|disk| ("SLIPWAY_TEST_DISK", disk.as_str()));
     let env: Vec<_> = [("SLIPWAY_TEST_IMAGE", image)].into_iter().chain(disk).collect();
     cargo_with(&args, &env, "the image failed its tests")
