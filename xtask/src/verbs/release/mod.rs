@@ -45,6 +45,9 @@ pub(crate) async fn release_verb(context: &Context, args: &Release) -> anyhow::R
     refuse_development(&state, &built)?;
     let payloads = payloads::make(context, &desk, &state, &channel, &built).await?;
     let made = record::make(context, args, &built, payloads, previous).await?;
+    // Building and testing took minutes or hours: the release comes to the channel now, beside what others published meanwhile.
+    desk.now = desk::now()?;
+    let state = desk.state().await?;
     let change = release(&state, &channel, &made.record, desk.now)?;
     if !args.dry_run {
         send(context, &desk, &made).await?;
