@@ -16,7 +16,7 @@ const EMERGE: &str = r#"
 set -eu
 python3 -m http.server --bind 127.0.0.1 --directory /releases 8000 > /build/server.log 2>&1 &
 until (: < /dev/tcp/127.0.0.1/8000) 2> /dev/null; do sleep 0.1; done
-export ROOT=/build/root PORTAGE_BINHOST=http://127.0.0.1:8000/binhost/amd64
+export PORTAGE_BINHOST=http://127.0.0.1:8000/binhost/amd64
 export FETCHCOMMAND='python3 -c "import sys, urllib.request; urllib.request.urlretrieve(*sys.argv[1:])" "${URI}" "${DISTDIR}/${FILE}"'
 mkdir -p $ROOT/usr/lib $ROOT/usr/bin
 ln -s usr/lib $ROOT/lib64

@@ -105,6 +105,9 @@ pub(super) fn tell(progress: &Progress) {
         Progress::Waiting { role, valid, threshold } => say(format_args!(
             "{valid} of {threshold} signatures; another holder runs: cargo xtask sign --role {role}"
         )),
+        Progress::Signed { role } => say(format_args!(
+            "enough have signed; who has the keys of snapshot and timestamp publishes it: cargo xtask sign --role {role}"
+        )),
         Progress::Published { snapshot } => say(format_args!("published as snapshot {snapshot}")),
     }
 }
