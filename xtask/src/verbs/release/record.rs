@@ -205,8 +205,7 @@ pub(super) async fn make(
     }
     let mut tests = BTreeMap::new();
     if args.test && !args.dry_run {
-        say(format_args!("testing {}", built.image.name));
-        test::boot_of(built.image.name.as_str(), Some(&blob(context, &built.disk)?))?;
+        test_boot(context, built)?;
         tests.insert("boot".to_owned(), TestRun { disk: record_digest(built.disk) });
     }
     let record = ReleaseRecord {
@@ -223,6 +222,19 @@ pub(super) async fn make(
         previous: previous.map(|version| version.to_string()),
     };
     Ok(Made { record, blobs })
+}
+
+/// Boots the disk, unless it has passed before: a release that was interrupted after its tests does not wait for them again.
+fn test_boot(context: &Context, built: &Built) -> anyhow::Result<()> {
+    let passed = context.cache.join("tests").join(format!("boot-{}", built.disk));
+    if passed.exists() {
+        say(format_args!("{} has passed the boot tests before", built.image.name));
+        return Ok(());
+    }
+    say(format_args!("testing {}", built.image.name));
+    test::boot_of(built.image.name.as_str(), Some(&blob(context, &built.disk)?))?;
+    fs_err::create_dir_all(context.cache.join("tests"))?;
+    Ok(fs_err::write(passed, "")?)
 }
 
 /// The packages of the image.
