@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use camino::Utf8PathBuf;
 use jiff::Timestamp as Time;
 use slipway_channels::{Change, Channel, Progress, RemoteTransport, Repository, State};
-use slipway_signing::{ChannelName, ClientConfig, Roles, Verified};
+use slipway_signing::{ChannelName, ClientConfig, RoleName, Roles, Verified};
 use slipway_store::RemoteAddress;
 
 use super::{holders::Holders, programs::ProgramSigner};
@@ -74,7 +74,16 @@ impl Desk {
             memory: Utf8PathBuf::try_from(memory.path().to_owned())?,
         };
         let transport = RemoteTransport::new(self.repository.remote().clone());
-        Ok((slipway_signing::verify(config, transport).await?, memory))
+        let seen = slipway_signing::verify(config, transport).await;
+        let seen = seen.map_err(|error| match error.expired() {
+            Some(role) => {
+                let remedy = remedy(&role);
+                anyhow::Error::new(error)
+                    .context(format!("clients refuse what has expired; {remedy}"))
+            }
+            None => error.into(),
+        })?;
+        Ok((seen, memory))
     }
 
     /// Applies a change, or says what it would be.
@@ -95,6 +104,15 @@ impl Desk {
         let progress = self.repository.apply(state, change, &mut self.holders, now).await?;
         tell(&progress);
         Ok(())
+    }
+}
+
+/// What renews the metadata of a role.
+pub(super) fn remedy(role: &RoleName) -> &'static str {
+    match role {
+        RoleName::Timestamp | RoleName::Snapshot => "`cargo xtask refresh` renews it",
+        RoleName::Channel(_) => "the next release or promotion renews it",
+        RoleName::Targets | RoleName::Root => "`cargo xtask key rotate` renews it",
     }
 }
 
