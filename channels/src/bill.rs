@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use slipway_store::Digest;
 
-use crate::{Artefact, ChannelError};
+use crate::{Artefact, ChannelError, ROOT_ARTEFACT};
 
 /// What kind of build the provenance speaks of.
 const BUILD_TYPE: &str = "urn:slipway:build-image:1";
@@ -87,6 +87,8 @@ pub struct Bill {
     pub inputs: String,
     /// The digest of the SDK that built it.
     pub sdk: String,
+    /// The digest of the root metadata that the image trusts.
+    pub root: Option<Digest>,
     /// The packages.
     pub components: Vec<Component>,
 }
@@ -146,6 +148,9 @@ impl Bill {
             })
             .collect();
         let mut inputs = vec![json!({ "name": "sdk", "digest": { "sha256": self.sdk } })];
+        inputs.extend(self.root.map(
+            |root| json!({ "name": ROOT_ARTEFACT, "digest": { "sha256": root.to_string() } }),
+        ));
         let mut sources: Vec<&Source> = self.components.iter().flat_map(|c| &c.sources).collect();
         sources.sort_by(|a, b| a.name.cmp(&b.name));
         sources.dedup();
@@ -264,6 +269,7 @@ mod tests {
             arch: "amd64".into(),
             inputs: "k".into(),
             sdk: "s".into(),
+            root: Some(Digest::of_bytes(b"r")),
             components: vec![make("a", &["sys-libs/b@1.2"]), make("b", &[])],
         }
     }
@@ -301,7 +307,7 @@ mod tests {
             .iter()
             .map(|input| input["name"].as_str().or(input["uri"].as_str()).unwrap())
             .collect();
-        assert_eq!(names, ["sdk", "z.tar", "pkg:cargo/c@1.0.0%2Bz"]);
+        assert_eq!(names, ["sdk", "root.json", "z.tar", "pkg:cargo/c@1.0.0%2Bz"]);
         assert_eq!(value["subject"][0]["name"], "usr");
     }
 

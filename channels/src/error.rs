@@ -188,6 +188,16 @@ pub enum ChannelError {
         /// The files.
         files: String,
     },
+    /// A release whose images trust a root that does not follow from the one that is trusted here.
+    #[error(
+        "the images of {version} trust the root {sha256}, which is neither the one that is trusted here nor one that came after it; if it came before and you know it to be genuine, name it with `--root`"
+    )]
+    OtherRoot {
+        /// The release.
+        version: String,
+        /// The digest of that root.
+        sha256: String,
+    },
     /// Something waits for signatures that the channel has left behind.
     #[error(
         "what waits for signatures of `{role}` is older than what the channel says now; start again from the promotion"

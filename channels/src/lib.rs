@@ -24,7 +24,7 @@ pub use change::{Change, PromoteOptions, promote, release, set_policy};
 pub use channel::{Channel, Promotion, Rebuilds};
 pub use error::ChannelError;
 pub use publish::{Progress, Signers};
-pub use repository::{News, Proposed, Release, Repository, State};
+pub use repository::{News, Proposed, ROOT_ARTEFACT, Release, Repository, State};
 pub use slipway_payload::{
     Artefact, ChannelPolicy, PackageEntry, PayloadEntry, PayloadKind, ReleaseRecord, TestRun,
     VersionNote,

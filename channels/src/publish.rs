@@ -39,6 +39,11 @@ pub enum Progress {
         /// How many must.
         threshold: u64,
     },
+    /// Enough holders have signed. Whoever has the keys of snapshot and timestamp publishes it.
+    Signed {
+        /// The role.
+        role: RoleName,
+    },
     /// Clients see it.
     Published {
         /// The version of the snapshot that has it.
@@ -264,7 +269,10 @@ impl Repository {
         if changed.is_none() && !renewed && !resigned && !state.behind {
             return Ok(Progress::Unchanged);
         }
-        self.publish_with(state, changed.as_ref(), signers, now).await
+        let root = changed
+            .as_ref()
+            .map(|root| (format!("metadata/{}.root.json", root.content().version), root.bytes()));
+        self.publish_with(state, root.as_slice(), signers, now).await
     }
 
     async fn renew_targets(
@@ -341,21 +349,33 @@ impl Repository {
         for key in signers.keys(&role)? {
             pending.sign(&key, &[&keys])?;
         }
-        let complete = match pending.clone().complete(&[&keys]) {
-            Ok(complete) => complete,
+        let progress = match pending.clone().complete(&[&keys]) {
+            Ok(complete) => {
+                let file = format!("metadata/{}.{channel}.json", complete.content().version);
+                state.channels.insert(channel.clone(), complete.clone());
+                let files = [(file, complete.bytes())];
+                match self.publish_with(state, &files, signers, now).await {
+                    // A holder need not have the keys that publish.
+                    Err(ChannelError::Signing(SigningError::Threshold {
+                        role: RoleName::Snapshot | RoleName::Timestamp,
+                        ..
+                    })) => Progress::Signed { role },
+                    progress => progress?,
+                }
+            }
             Err(SigningError::Threshold { role, valid, threshold, .. }) => {
-                let json = Bytes::from(pending.to_json()?);
-                let object = pending_object(&channel);
-                self.remote.overwrite(&object, json).await.map_err(ChannelError::remote)?;
-                return Ok(Progress::Waiting { role, valid, threshold });
+                Progress::Waiting { role, valid, threshold }
             }
             Err(error) => return Err(error.into()),
         };
-        let file = format!("metadata/{}.{channel}.json", complete.content().version);
-        self.create(&file, complete.bytes()).await?;
-        state.channels.insert(channel.clone(), complete);
-        let progress = self.publish(state, signers, now).await?;
-        self.remote.remove(&pending_object(&channel)).await.map_err(ChannelError::remote)?;
+        let object = pending_object(&channel);
+        let kept = match progress {
+            Progress::Waiting { .. } | Progress::Signed { .. } => {
+                self.remote.overwrite(&object, pending.to_json()?.into()).await
+            }
+            Progress::Unchanged | Progress::Published { .. } => self.remote.remove(&object).await,
+        };
+        kept.map_err(ChannelError::remote)?;
         Ok(progress)
     }
 
@@ -366,14 +386,14 @@ impl Repository {
         signers: &mut dyn Signers,
         now: Time,
     ) -> Result<Progress, ChannelError> {
-        self.publish_with(state, None, signers, now).await
+        self.publish_with(state, &[], signers, now).await
     }
 
-    /// The same with a new root, which holds from the moment that its file is there.
+    /// The same with files that must be there before the pointer is; a new root holds from the moment that its file is there.
     async fn publish_with(
         &self,
         state: State,
-        root: Option<&Complete<Root>>,
+        files: &[(String, &[u8])],
         signers: &mut dyn Signers,
         now: Time,
     ) -> Result<Progress, ChannelError> {
@@ -386,12 +406,12 @@ impl Repository {
         let snapshot = new_snapshot(&state.targets, &channels, at);
         let keys = state.keys(&role)?;
         let snapshot: Complete<Snapshot> = sign(Pending::new(role, snapshot), &keys, signers)?;
-        self.create(&format!("metadata/{}.snapshot.json", at.version), snapshot.bytes()).await?;
-        // All signatures are there before the new root is: from then on, only it counts.
+        // All signatures are there before anything is: a channel's file must have all that it will ever have, and once a new root
+        // is there, only it counts.
         let timestamp = timestamp_of(&state, &snapshot, signers, now)?;
-        if let Some(root) = root {
-            let name = format!("metadata/{}.root.json", root.content().version);
-            self.create(&name, root.bytes()).await?;
+        self.create(&format!("metadata/{}.snapshot.json", at.version), snapshot.bytes()).await?;
+        for (name, bytes) in files {
+            self.create(name, bytes).await?;
         }
         self.switch_to(&timestamp, Some(&state)).await?;
         Ok(Progress::Published { snapshot: at.version.get() })

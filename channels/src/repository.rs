@@ -19,6 +19,10 @@ use crate::{ChannelError, ReleaseRecord};
 /// No metadata of ours is larger, in bytes.
 const LIMIT: u64 = 4 << 20;
 
+/// The artefact of a release that is the root metadata its images trust. Its name is one of descriptions (`.json`): no build
+/// makes it, it goes into one.
+pub const ROOT_ARTEFACT: &str = "root.json";
+
 /// The field of a target's `custom` that says when the release came to the channel.
 pub(crate) const RELEASED: &str = "released";
 
@@ -247,29 +251,60 @@ impl Repository {
         Ok(bytes)
     }
 
-    /// The end of the root chain (TUF 1.0, section 5.3): each next root is signed by the keys of the one before and by its own.
-    /// Gives the newest one, and the one before it.
+    /// The root metadata that the images of a release trust, if the chain of roots from `own` on, which is trusted, has it. Records
+    /// did not always name one; with those, it is `own`.
+    ///
+    /// # Errors
+    /// When the record names another root: an older one, or one of others.
+    pub async fn root_of(
+        &self,
+        record: &ReleaseRecord,
+        own: &[u8],
+    ) -> Result<Vec<u8>, ChannelError> {
+        let Some(named) = record.artefacts.get(ROOT_ARTEFACT) else { return Ok(own.to_vec()) };
+        let roots = self.roots(own).await?;
+        let found = roots
+            .into_iter()
+            .find(|root| slipway_payload::Digest::of_bytes(root.bytes()) == named.sha256);
+        let found = found.ok_or_else(|| ChannelError::OtherRoot {
+            version: record.version.clone(),
+            sha256: named.sha256.to_string(),
+        })?;
+        Ok(found.bytes().to_vec())
+    }
+
+    /// The end of the chain of roots: the newest one, and the one before it.
     async fn newest_roots(
         &self,
         trusted: &[u8],
     ) -> Result<(Option<Complete<Root>>, Complete<Root>), ChannelError> {
+        let mut roots = self.roots(trusted).await?;
+        let newest = roots.pop().ok_or_else(|| lost("root.json"))?;
+        Ok((roots.pop(), newest))
+    }
+
+    /// The chain of roots from the one that is trusted (TUF 1.0, section 5.3): each next root is signed by the keys of the one
+    /// before and by its own. The trusted one is the first.
+    async fn roots(&self, trusted: &[u8]) -> Result<Vec<Complete<Root>>, ChannelError> {
         let own = |bytes: &[u8]| -> Result<RoleKeys, ChannelError> {
             let root: Pending<Root> = Pending::from_json(RoleName::Root, bytes)?;
             Ok(RoleKeys::of_root(root.content(), &RoleName::Root)?)
         };
         let mut root: Complete<Root> = verified(&RoleName::Root, trusted, &[&own(trusted)?])?;
-        let mut last = None;
+        let mut roots = Vec::new();
         loop {
             let next = root.content().version.saturating_add(1);
-            let Some(bytes) = self.read(&format!("metadata/{next}.root.json")).await? else {
-                return Ok((last, root));
+            let name = format!("metadata/{next}.root.json");
+            let Some(bytes) = self.read(&name).await? else {
+                roots.push(root);
+                return Ok(roots);
             };
             let before = RoleKeys::of_root(root.content(), &RoleName::Root)?;
             let new: Complete<Root> = verified(&RoleName::Root, &bytes, &[&before, &own(&bytes)?])?;
             if new.content().version != next {
-                return Err(ChannelError::Mixed { name: format!("metadata/{next}.root.json") });
+                return Err(ChannelError::Mixed { name });
             }
-            last = Some(std::mem::replace(&mut root, new));
+            roots.push(std::mem::replace(&mut root, new));
         }
     }
 

@@ -78,6 +78,19 @@ pub struct VerifyError {
     source: Box<tough::error::Error>,
 }
 
+impl VerifyError {
+    /// The role whose metadata has expired, if that is why; of `targets` and the channels it is not known which.
+    pub fn expired(&self) -> Option<RoleName> {
+        let tough::error::Error::ExpiredMetadata { role, .. } = &*self.source else { return None };
+        match role {
+            RoleType::Root => Some(RoleName::Root),
+            RoleType::Snapshot => Some(RoleName::Snapshot),
+            RoleType::Timestamp => Some(RoleName::Timestamp),
+            RoleType::Targets | RoleType::DelegatedTargets => None,
+        }
+    }
+}
+
 impl Verified {
     /// The targets of all channels, by name.
     pub fn targets(&self) -> impl Iterator<Item = (&str, &Target)> {

@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use slipway_machine::{BOOT, Machine};
 
-use crate::support::{cargo, image};
+use crate::support::{image, xtask};
 
 /// What a guest is started with.
 #[derive(Clone, Debug, Default)]
@@ -30,8 +30,8 @@ impl Guest {
     #[track_caller]
     pub(crate) fn start(state: &Utf8Path, options: &Options) -> Self {
         let ssh_port = free_port();
-        let mut command = cargo();
-        command.args(["xtask", "--engine", "embedded", "run", "--ssh-port", &ssh_port.to_string()]);
+        let mut command = xtask();
+        command.args(["--engine", "embedded", "run", "--ssh-port", &ssh_port.to_string()]);
         command.args(["--state", state.as_str(), "--disk"]);
         command.arg(options.disk.as_deref().unwrap_or_else(|| image()));
         let console = ["agetty.autologin=core", "login.noauth=yes"].map(str::to_owned);

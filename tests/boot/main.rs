@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests may unwrap as the tests do")]
 
+mod binhost;
 mod disk;
 mod guest;
 mod support;

@@ -33,6 +33,27 @@ pub(crate) fn number(variable: &str, default: usize) -> usize {
     set.map_or(default, |text| text.parse().unwrap())
 }
 
+/// The command line: the one that runs these tests, if one does (`release --test`). Through cargo, guests would wait for whatever
+/// else it builds.
+pub(crate) fn xtask() -> Command {
+    #[expect(clippy::disallowed_methods, reason = "tests are configured by variables")]
+    let program = std::env::var_os("SLIPWAY_TEST_XTASK");
+    let mut command = match program {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it needs the environment that it was started with"
+        )]
+        Some(program) => Command::new(program),
+        None => {
+            let mut cargo = cargo();
+            cargo.arg("xtask");
+            cargo
+        }
+    };
+    command.current_dir(root());
+    command
+}
+
 /// The image under test.
 pub(crate) fn image_name() -> String {
     #[expect(clippy::disallowed_methods, reason = "tests are configured by variables")]
@@ -48,8 +69,8 @@ pub(crate) fn image() -> &'static Utf8Path {
         if let Ok(disk) = std::env::var("SLIPWAY_TEST_DISK") {
             return Utf8PathBuf::from(disk);
         }
-        let mut command = cargo();
-        let build = ["xtask", "--engine", "embedded", "build-image", "--image"];
+        let mut command = xtask();
+        let build = ["--engine", "embedded", "build-image", "--image"];
         command.args(build).arg(image_name());
         let output = command.stderr(Stdio::inherit()).output().unwrap();
         assert!(output.status.success(), "the image cannot be built");

@@ -4,7 +4,7 @@
 mod cut;
 mod server;
 mod soak;
-mod world;
+pub(crate) mod world;
 mod writes;
 
 use std::time::Instant;

@@ -235,9 +235,19 @@ pub(crate) struct RunArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ShellArgs {
+    /// Show this folder at this place, read-only
+    #[arg(long = "mount", value_name = "DIR=PLACE", value_parser = mount)]
+    pub(crate) mounts: Vec<(camino::Utf8PathBuf, camino::Utf8PathBuf)>,
     /// The command [default: an interactive bash]
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
+}
+
+fn mount(text: &str) -> Result<(camino::Utf8PathBuf, camino::Utf8PathBuf), String> {
+    match text.split_once('=') {
+        Some((dir, place)) if place.starts_with('/') => Ok((dir.into(), place.into())),
+        _ => Err("it is not of the form DIR=/PLACE".to_owned()),
+    }
 }
 
 #[derive(Clone, Debug, Args)]
@@ -336,6 +346,19 @@ mod tests {
     #[test]
     fn the_arguments_are_consistent() {
         <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn folders_of_a_shell_have_a_place() {
+        #[track_caller]
+        fn check(text: &str, expected: Option<(&str, &str)>) {
+            let expected = expected.map(|(dir, place)| (dir.into(), place.into()));
+            assert_eq!(mount(text).ok(), expected);
+        }
+        check("releases=/mnt", Some(("releases", "/mnt")));
+        check("/a/b=/c/d", Some(("/a/b", "/c/d")));
+        check("releases", None);
+        check("releases=mnt", None);
     }
 
     #[test]

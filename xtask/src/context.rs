@@ -22,6 +22,7 @@ use crate::{
     cli::{EngineChoice, Global},
     environment, place,
     report::{self, Reporter},
+    results::Results,
 };
 
 /// The time between the polite and the hard end of a cancelled container.
@@ -198,17 +199,7 @@ impl Context {
         format: DiskFormat,
     ) -> anyhow::Result<ImagePlan> {
         // Who has no place for keys has no root either.
-        let keys = environment::keys_dir().unwrap_or_default();
-        self.image_trusting(image, format, &keys.join("root.json")).await
-    }
-
-    /// The graph of an image in a format, with the root metadata of the file `trusted`, if there is one.
-    pub(crate) async fn image_trusting(
-        &self,
-        image: &Image,
-        format: DiskFormat,
-        trusted: &Utf8Path,
-    ) -> anyhow::Result<ImagePlan> {
+        let trusted = environment::keys_dir().unwrap_or_default().join("root.json");
         let trusted = trusted.is_file().then(|| fs_err::read_to_string(trusted)).transpose()?;
         let additions = Additions { trusted: trusted.as_deref(), programs: None };
         self.image_with(image, format, additions).await
@@ -250,6 +241,11 @@ impl Context {
             &NodeStates::of(&self.store),
         )?;
         Ok(slipway_build::plan(graph, wanted, &inventory)?)
+    }
+
+    /// What came out of the actions that were wanted, and of all that they need; they were run before.
+    pub(crate) fn results(&self, graph: &Graph, wanted: &[NodeId]) -> anyhow::Result<Results> {
+        Ok(Results::of(&self.plan(graph, wanted)?))
     }
 
     /// Brings actions up to date, showing what happens.

@@ -5,6 +5,7 @@ mod context;
 mod environment;
 mod place;
 mod report;
+mod results;
 mod verbs;
 
 use std::process::ExitCode;

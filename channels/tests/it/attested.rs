@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use slipway_channels::{ChannelError, Progress, Rebuilds, rebuilt_files};
+use slipway_channels::{
+    Artefact, ChannelError, Progress, ROOT_ARTEFACT, Rebuilds, ReleaseRecord, rebuilt_files,
+};
+use slipway_payload::Digest;
 use slipway_signing::{KeyMark, SecretKey};
 
 use crate::world::{World, bytes, record};
@@ -103,4 +106,45 @@ fn what_enrols_keys_comes_out_of_no_build() {
     let file = record.artefacts.values().next().unwrap().clone();
     record.artefacts.insert("db.auth".to_owned(), file);
     assert_eq!(rebuilt_files(&record), before);
+}
+
+/// What a release says of the root that its images trust.
+fn trusting(root: &[u8]) -> ReleaseRecord {
+    let mut record = record("4.0.0");
+    let artefact = Artefact { sha256: Digest::of_bytes(root), length: root.len() as u64 };
+    record.artefacts.insert(ROOT_ARTEFACT.to_owned(), artefact);
+    record
+}
+
+#[tokio::test]
+async fn a_rebuild_trusts_the_root_of_the_release() {
+    let mut world = World::new().await;
+    let first = world.root.clone();
+    world.renew(&["root-3"]).await.unwrap();
+    let second = world.state().await.root.bytes().to_vec();
+    let other = World::new().await.root;
+    let root_of = async |own: &[u8], record: &ReleaseRecord| {
+        world.repository.root_of(record, own).await.map_err(|error| error.to_string())
+    };
+
+    // Whatever came after it is as good as what the machine began with.
+    assert_eq!(root_of(&first, &trusting(&first)).await.unwrap(), first);
+    assert_eq!(root_of(&first, &trusting(&second)).await.unwrap(), second);
+    assert_eq!(root_of(&second, &trusting(&second)).await.unwrap(), second);
+    // Releases of before said nothing of it.
+    assert_eq!(root_of(&second, &record("4.0.0")).await.unwrap(), second);
+    // Nothing says whether one that came before, or that of others, is genuine.
+    for (own, root) in [(&second, &first), (&first, &other)] {
+        let refused = root_of(own, &trusting(root)).await.unwrap_err();
+        let expected = format!("the images of 4.0.0 trust the root {}, ", Digest::of_bytes(root));
+        assert!(refused.starts_with(&expected), "{refused}");
+    }
+}
+
+/// Agents that came before the root was named read such a record: it is a file as others.
+#[test]
+fn the_root_is_no_file_that_a_rebuild_makes() {
+    let named = trusting(b"root");
+    assert_eq!(rebuilt_files(&named), rebuilt_files(&record("4.0.0")));
+    assert_eq!(ReleaseRecord::from_bytes(&named.to_bytes().unwrap()).unwrap(), named);
 }

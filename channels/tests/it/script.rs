@@ -23,10 +23,14 @@ async fn to_stable(world: &mut World, version: &str, holders: [&str; 2]) {
     assert!(matches!(waiting, Progress::Waiting { valid: 1, threshold: 2, .. }), "{waiting:?}");
     let before = world.targets().await;
     assert!(!before.iter().any(|name| name.starts_with(&format!("stable/{version}/"))));
-    world.at_hand(&[holders[1], "snapshot", "timestamp"]);
+    // What publishes stays where it is.
+    world.at_hand(&holders[1..]);
+    let signed = world.sign("stable").await.unwrap();
+    assert!(matches!(signed, Progress::Signed { .. }), "{signed:?}");
+    assert_eq!(world.targets().await, before);
+    world.at_hand(&DESK);
     let done = world.sign("stable").await.unwrap();
     assert!(matches!(done, Progress::Published { .. }), "{done:?}");
-    world.at_hand(&DESK);
 }
 
 async fn to_beta(world: &mut World, version: &str) {

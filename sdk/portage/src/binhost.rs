@@ -3,18 +3,20 @@
 use std::{collections::BTreeMap, fmt::Write as _, io::Read};
 
 use camino::Utf8Path;
+use sha1::{Digest as _, Sha1};
 use slipway_store::archive::Reader;
 
 use crate::{Cpv, PortageError};
 
-/// What Portage's own index says of a package (`bintree`'s `_pkgindex_keys`), besides its name, place and digest.
+/// What Portage's own index says of a package (`bintree`'s `_pkgindex_keys`), besides its name, place and digest, and what it calls
+/// otherwise (`_pkgindex_translated_keys`).
 const KEYS: [&str; 18] = [
     "BDEPEND",
     "BUILD_ID",
     "BUILD_TIME",
+    "CHOST",
     "DEFINED_PHASES",
     "DEPEND",
-    "DESCRIPTION",
     "EAPI",
     "IDEPEND",
     "IUSE",
@@ -36,23 +38,31 @@ const LIMIT: u64 = 1 << 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexEntry {
     cpv: Cpv,
+    sha1: String,
     sha256: String,
     size: u64,
     values: BTreeMap<String, String>,
 }
 
 impl IndexEntry {
-    /// Reads what Portage knows of a package from its metadata ([`crate::Normalised::metadata`]). `sha256` and `size` are those
-    /// of its gpkg.
+    /// Reads what Portage knows of a package from its metadata ([`crate::Normalised::metadata`]), and the length and the digests of
+    /// the file that the host has ([`crate::for_host`]), whose SHA-256 is known. Portage 3 drops all digests but MD5 and SHA-1
+    /// from an index (`_pkgindex_hashes`), and refuses a package of which it then has none. They tell a download that broke from
+    /// a whole one; whom to believe, no index says.
     ///
     /// # Errors
-    /// When the archive cannot be read.
+    /// When the archive or the package cannot be read.
     pub fn read(
         cpv: &Cpv,
         metadata: &Utf8Path,
+        gpkg: &Utf8Path,
         sha256: String,
-        size: u64,
     ) -> Result<Self, PortageError> {
+        let unreadable = |source| PortageError::Repack { path: gpkg.to_owned(), source };
+        let mut sha1 = Sha1Writer(Sha1::new());
+        let mut package = fs_err::File::open(gpkg).map_err(unreadable)?;
+        let size = std::io::copy(&mut package, &mut sha1).map_err(unreadable)?;
+        let sha1 = sha1.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         let repack = |source| PortageError::Repack { path: metadata.to_owned(), source };
         let failed = |source| PortageError::Archive { path: metadata.to_owned(), source };
         let file = fs_err::File::open(metadata).map_err(repack)?;
@@ -62,6 +72,7 @@ impl IndexEntry {
             let path = String::from_utf8_lossy(&entry.member().path).into_owned();
             let name = path.rsplit('/').next().unwrap_or_default();
             let key = match name {
+                "DESCRIPTION" => "DESC",
                 "repository" => "REPO",
                 "USE" => "USE",
                 name if KEYS.contains(&name) => name,
@@ -75,7 +86,7 @@ impl IndexEntry {
                 values.insert(key.to_owned(), words.join(" "));
             }
         }
-        Ok(Self { cpv: cpv.clone(), sha256, size, values })
+        Ok(Self { cpv: cpv.clone(), sha1, sha256, size, values })
     }
 
     /// Where it lies, seen from the index. The name has a part of the digest, so that a package that is built anew never takes
@@ -86,8 +97,10 @@ impl IndexEntry {
     }
 }
 
-/// The text of `Packages`. `time` is in seconds since 1970: Portage takes an index with another one for a new index.
-pub fn index(arch: &str, time: u64, entries: &[IndexEntry]) -> String {
+/// The text of `Packages`. `time` is in seconds since 1970: Portage takes an index with a later one for a new index. `epoch` is the
+/// time of the packages: Portage gives it to what it fetches, and without it does not know again what it fetched ahead
+/// (`_instance_key`).
+pub fn index(arch: &str, time: u64, epoch: u64, entries: &[IndexEntry]) -> String {
     let mut entries: Vec<&IndexEntry> = entries.iter().collect();
     entries.sort_by(|a, b| (&a.cpv, &a.sha256).cmp(&(&b.cpv, &b.sha256)));
     let mut text =
@@ -95,7 +108,9 @@ pub fn index(arch: &str, time: u64, entries: &[IndexEntry]) -> String {
     for entry in entries {
         let mut lines = entry.values.clone();
         lines.insert("CPV".to_owned(), entry.cpv.to_string());
+        lines.insert("MTIME".to_owned(), epoch.to_string());
         lines.insert("PATH".to_owned(), entry.path());
+        lines.insert("SHA1".to_owned(), entry.sha1.clone());
         lines.insert("SHA256".to_owned(), entry.sha256.clone());
         lines.insert("SIZE".to_owned(), entry.size.to_string());
         for (key, value) in lines {
@@ -104,6 +119,19 @@ pub fn index(arch: &str, time: u64, entries: &[IndexEntry]) -> String {
         text.push('\n');
     }
     text
+}
+
+struct Sha1Writer(Sha1);
+
+impl std::io::Write for Sha1Writer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -126,7 +154,10 @@ mod tests {
     fn entry(cpv: &str, sha256: &str, files: &[(&str, &str)]) -> IndexEntry {
         let file = metadata(files);
         let path = Utf8Path::from_path(file.path()).unwrap();
-        IndexEntry::read(&cpv.parse().unwrap(), path, sha256.to_owned(), 7).unwrap()
+        let gpkg = tempfile::NamedTempFile::new().unwrap();
+        fs_err::write(gpkg.path(), "package").unwrap();
+        let gpkg = Utf8Path::from_path(gpkg.path()).unwrap();
+        IndexEntry::read(&cpv.parse().unwrap(), path, gpkg, sha256.to_owned()).unwrap()
     }
 
     #[test]
@@ -136,6 +167,7 @@ mod tests {
             "0123456789abcdef",
             &[
                 ("SLOT", "0/1\n"),
+                ("DESCRIPTION", "Zip\n"),
                 ("RDEPEND", "a/b\n  c/d\n"),
                 ("USE", "x y\n"),
                 ("repository", "slipway\n"),
@@ -145,13 +177,14 @@ mod tests {
         );
         let bash = entry("app-shells/bash-5", "ff", &[("EAPI", "8\n")]);
         assert_eq!(
-            index("amd64", 9, &[zlib, bash]),
+            index("amd64", 9, 5, &[zlib, bash]),
             "ARCH: amd64\nPACKAGES: 2\nTIMESTAMP: 9\nVERSION: 0\n\n\
-             CPV: app-shells/bash-5\nEAPI: 8\nPATH: app-shells/bash/bash-5-ff.gpkg.tar\n\
-             SHA256: ff\nSIZE: 7\n\n\
-             CPV: sys-libs/zlib-1.3-r1\n\
+             CPV: app-shells/bash-5\nEAPI: 8\nMTIME: 5\nPATH: app-shells/bash/bash-5-ff.gpkg.tar\n\
+             SHA1: 582681c2eae02b3f3d399c0c26d321560f6c567a\nSHA256: ff\nSIZE: 7\n\n\
+             CPV: sys-libs/zlib-1.3-r1\nDESC: Zip\nMTIME: 5\n\
              PATH: sys-libs/zlib/zlib-1.3-r1-0123456789ab.gpkg.tar\nRDEPEND: a/b c/d\n\
-             REPO: slipway\nSHA256: 0123456789abcdef\nSIZE: 7\nSLOT: 0/1\nUSE: x y\n\n"
+             REPO: slipway\nSHA1: 582681c2eae02b3f3d399c0c26d321560f6c567a\n\
+             SHA256: 0123456789abcdef\nSIZE: 7\nSLOT: 0/1\nUSE: x y\n\n"
         );
     }
 
@@ -161,6 +194,6 @@ mod tests {
         fs_err::write(file.path(), [1; 700]).unwrap();
         let path = Utf8Path::from_path(file.path()).unwrap();
         let cpv = "a/b-1".parse().unwrap();
-        assert!(IndexEntry::read(&cpv, path, "ff".to_owned(), 1).is_err());
+        assert!(IndexEntry::read(&cpv, path, path, "ff".to_owned()).is_err());
     }
 }

@@ -153,9 +153,8 @@ fn assemble(
     let mut writer = Writer::new(io::BufWriter::new(fs_err::File::create(out)?));
     let mut manifest = String::new();
     let mut add = |file: &str, mut content: fs_err::File| -> io::Result<()> {
-        let (size, blake2b, sha512) = digests(&mut content)?;
-        writeln!(manifest, "DATA {file} {size} BLAKE2B {blake2b} SHA512 {sha512}")
-            .map_err(io::Error::other)?;
+        manifest.push_str(&data_line(file, &mut content)?);
+        let size = content.stream_position()?;
         content.rewind()?;
         writer.append(&member(name, file, size, epoch), content)
     };
@@ -166,6 +165,12 @@ fn assemble(
     add("image.tar.zst", fs_err::File::open(image)?)?;
     writer.append(&member(name, "Manifest", manifest.len() as u64, epoch), manifest.as_bytes())?;
     writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+}
+
+/// What a manifest says of a member.
+pub(crate) fn data_line(file: &str, content: &mut impl Read) -> io::Result<String> {
+    let (size, blake2b, sha512) = digests(content)?;
+    Ok(format!("DATA {file} {size} BLAKE2B {blake2b} SHA512 {sha512}\n"))
 }
 
 fn member(folder: &str, file: &str, size: u64, epoch: u64) -> Member {

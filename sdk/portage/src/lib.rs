@@ -9,6 +9,7 @@ mod build;
 mod container;
 mod error;
 mod gpkg;
+mod hosted;
 mod manifest;
 mod overlay;
 mod package;
@@ -22,6 +23,7 @@ pub use build::{BUILD_SCRIPT, BuildDirs, build_argv, build_env, build_spec, prof
 pub use container::{Target, base_spec};
 pub use error::PortageError;
 pub use gpkg::{Normalised, normalise};
+pub use hosted::for_host;
 pub use manifest::{Manifest, ManifestEntry, ManifestPlan};
 pub use overlay::{Overlay, RecipeFile};
 pub use package::{Cpv, CpvError, DigestText, Distfile, Edges, Package};

@@ -131,7 +131,12 @@ async fn a_timestamp_that_does_not_move_on() {
     let mut world = World::new();
     world.now -= jiff::SignedDuration::from_hours(24 * 4);
     world.switch();
-    refuse(world.look(&world.root_bytes(), "client").await, "expired");
+    let refused = world.try_look(&world.root_bytes(), "client").await.unwrap_err();
+    assert_eq!(
+        chain(&refused),
+        "the repository is not to be trusted: timestamp metadata is expired"
+    );
+    assert_eq!(refused.expired(), Some(RoleName::Timestamp));
 }
 
 #[tokio::test]

@@ -7,8 +7,8 @@ use jiff::Timestamp as Time;
 use sha2::Digest as _;
 use slipway_signing::{
     ChannelName, ClientConfig, Complete, Expiry, KeyMark, KeyName, Pending, RoleKeys, RoleName,
-    Roles, SecretKey, Verified, new_channel, new_root, new_snapshot, new_targets, new_timestamp,
-    verify,
+    Roles, SecretKey, Verified, VerifyError, new_channel, new_root, new_snapshot, new_targets,
+    new_timestamp, verify,
 };
 use tough::{
     FilesystemTransport, TargetName,
@@ -205,6 +205,14 @@ impl World {
 
     /// What a client sees that trusts `root` and remembers in the folder `memory`.
     pub(crate) async fn look(&self, root: &[u8], memory: &str) -> Result<Verified, String> {
+        self.try_look(root, memory).await.map_err(|error| chain(&error))
+    }
+
+    pub(crate) async fn try_look(
+        &self,
+        root: &[u8],
+        memory: &str,
+    ) -> Result<Verified, VerifyError> {
         let memory = self.path(memory);
         fs_err::create_dir_all(&memory).unwrap();
         let url = |name: &str| Url::from_directory_path(self.path(name)).unwrap();
@@ -214,7 +222,7 @@ impl World {
             targets: url("targets"),
             memory,
         };
-        verify(config, FilesystemTransport).await.map_err(|error| chain(&error))
+        verify(config, FilesystemTransport).await
     }
 }
 

@@ -71,10 +71,20 @@ impl World {
 
     /// Builds and publishes a version.
     pub(crate) fn release(&self, version: &str) {
+        self.release_with(version, &[]);
+    }
+
+    /// Builds and publishes a version, and its packages for builds elsewhere.
+    pub(crate) fn share(&self, version: &str) {
+        self.release_with(version, &["--share"]);
+    }
+
+    fn release_with(&self, version: &str, options: &[&str]) {
         change(&self.tree.join("packages-manifest/release.toml"), |text| {
             set(text, "version", &format!("\"{version}\""))
         });
-        self.xtask(&["release", "--channel", "alpha", "--image", "minimal"]);
+        let release = ["release", "--channel", "alpha", "--image", "minimal"];
+        self.xtask(&[&release, options].concat());
     }
 
     /// A disk with the last version, signed for Secure Boot.
@@ -109,10 +119,21 @@ impl World {
         self.xtask_alone(&[words, &places].concat())
     }
 
-    fn xtask_alone(&self, words: &[&str]) -> String {
+    /// Builds a package with a cache of its own, taking what was shared.
+    pub(crate) fn build_elsewhere(&self, cache: &Utf8Path, package: &str) -> String {
+        let words = ["--binhost", self.releases.as_str(), "build-packages", package];
+        run(self.command(&words).env("SLIPWAY_CACHE", cache))
+    }
+
+    pub(crate) fn xtask_alone(&self, words: &[&str]) -> String {
+        run(&mut self.command(words))
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
         let mut cargo = cargo();
         cargo.args(["xtask", "--engine", "embedded", "--repository", self.tree.as_str()]);
-        run(cargo.args(words).env("SLIPWAY_KEYS", &self.keys))
+        cargo.args(words).env("SLIPWAY_KEYS", &self.keys);
+        cargo
     }
 }
 

@@ -10,9 +10,15 @@ use crate::{cli::ShellArgs, context::Context};
 /// Opens the shell. What is changed outside of `/work` is gone when it ends.
 pub(crate) async fn run(context: &Context, args: &ShellArgs) -> anyhow::Result<()> {
     let shared = context.shared().await?;
+    let shown = args.mounts.iter().map(|(dir, place)| {
+        let source = dir.canonicalize_utf8()?;
+        Ok(Mount { source, target: place.clone(), access: Access::ReadOnly })
+    });
+    let shown = shown.collect::<anyhow::Result<Vec<_>>>()?;
     if !args.command.is_empty() {
         let mut spec = base_spec(&shared.target, "command");
         spec.argv.clone_from(&args.command);
+        spec.mounts = shown;
         return command(context, spec).await;
     }
     let root = context.project.root();
@@ -24,7 +30,8 @@ pub(crate) async fn run(context: &Context, args: &ShellArgs) -> anyhow::Result<(
         access: Access::ReadWrite,
     };
     let mut spec = base_spec(&shared.target, "shell");
-    spec.argv = ["/bin/bash", "-l"].map(str::to_owned).to_vec();
+    // No start-up file: they set another search path, without Portage and the target's compiler, and another prompt.
+    spec.argv = ["/bin/bash", "--norc"].map(str::to_owned).to_vec();
     spec.cwd = "/build".into();
     spec.stdio = Stdio::Inherit;
     spec.env.insert("TERM".to_owned(), "xterm-256color".to_owned());
@@ -34,6 +41,7 @@ pub(crate) async fn run(context: &Context, args: &ShellArgs) -> anyhow::Result<(
         mount(root.to_owned(), "/in"),
         mount(sysroot, "/sysroot"),
     ];
+    spec.mounts.extend(shown);
     let (sender, _receiver) = tokio::sync::mpsc::channel(1);
     let run = context.engine.get().await?.run(spec, sender, CancellationToken::new()).await?;
     anyhow::ensure!(run.exit.success(), "the shell ended with {:?}", run.exit);

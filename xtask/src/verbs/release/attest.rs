@@ -41,7 +41,9 @@ pub(crate) async fn attest(context: &Context, args: &Attest) -> anyhow::Result<(
         None => context,
     };
     let programs = Programs::Released(&record, &desk);
-    let built = record::build(builder, &record.image, &desk.root, programs).await?;
+    // That of the release, whatever this machine began with.
+    let trusted = desk.repository.root_of(&record, &desk.trusted()?).await?;
+    let built = record::build(builder, &record.image, trusted, programs).await?;
     if built.inputs != record.inputs {
         say(
             "what goes into the build is not what went into the release: other sources or another SDK",

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use camino::Utf8PathBuf;
 use jiff::Timestamp as Time;
 use slipway_channels::{Change, Channel, Progress, RemoteTransport, Repository, State};
-use slipway_signing::{ChannelName, ClientConfig, Roles, Verified};
+use slipway_signing::{ChannelName, ClientConfig, RoleName, Roles, Verified};
 use slipway_store::RemoteAddress;
 
 use super::{holders::Holders, programs::ProgramSigner};
@@ -54,7 +54,7 @@ impl Desk {
     }
 
     /// The root that this machine trusts.
-    fn trusted(&self) -> anyhow::Result<Vec<u8>> {
+    pub(super) fn trusted(&self) -> anyhow::Result<Vec<u8>> {
         fs_err::read(&self.root).with_context(|| {
             format!("the root that is trusted should be `{}`; `cargo xtask key init` makes one, `--root` names another", self.root)
         })
@@ -74,7 +74,16 @@ impl Desk {
             memory: Utf8PathBuf::try_from(memory.path().to_owned())?,
         };
         let transport = RemoteTransport::new(self.repository.remote().clone());
-        Ok((slipway_signing::verify(config, transport).await?, memory))
+        let seen = slipway_signing::verify(config, transport).await;
+        let seen = seen.map_err(|error| match error.expired() {
+            Some(role) => {
+                let remedy = remedy(&role);
+                anyhow::Error::new(error)
+                    .context(format!("clients refuse what has expired; {remedy}"))
+            }
+            None => error.into(),
+        })?;
+        Ok((seen, memory))
     }
 
     /// Applies a change, or says what it would be.
@@ -98,12 +107,24 @@ impl Desk {
     }
 }
 
+/// What renews the metadata of a role.
+pub(super) fn remedy(role: &RoleName) -> &'static str {
+    match role {
+        RoleName::Timestamp | RoleName::Snapshot => "`cargo xtask refresh` renews it",
+        RoleName::Channel(_) => "the next release or promotion renews it",
+        RoleName::Targets | RoleName::Root => "`cargo xtask key rotate` renews it",
+    }
+}
+
 /// Says how far something has come.
 pub(super) fn tell(progress: &Progress) {
     match progress {
         Progress::Unchanged => say("the channel says so already"),
         Progress::Waiting { role, valid, threshold } => say(format_args!(
             "{valid} of {threshold} signatures; another holder runs: cargo xtask sign --role {role}"
+        )),
+        Progress::Signed { role } => say(format_args!(
+            "enough have signed; who has the keys of snapshot and timestamp publishes it: cargo xtask sign --role {role}"
         )),
         Progress::Published { snapshot } => say(format_args!("published as snapshot {snapshot}")),
     }

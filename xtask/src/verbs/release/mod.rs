@@ -41,14 +41,17 @@ pub(crate) async fn release_verb(context: &Context, args: &Release) -> anyhow::R
     let known = state.releases(&channel.name).into_iter().map(|release| release.version);
     let previous = known.filter(|known| *known < version).max();
     let programs = desk.programs.as_ref().map_or(Programs::Unsigned, Programs::Signer);
-    let built = record::build(context, &args.image, &desk.root, programs).await?;
+    let built = record::build(context, &args.image, desk.trusted()?, programs).await?;
     refuse_development(&state, &built)?;
     let payloads = payloads::make(context, &desk, &state, &channel, &built).await?;
     let made = record::make(context, args, &built, payloads, previous).await?;
+    // Building and testing took minutes or hours: the release comes to the channel now, beside what others published meanwhile.
+    desk.now = desk::now()?;
+    let state = desk.state().await?;
     let change = release(&state, &channel, &made.record, desk.now)?;
     if !args.dry_run {
         send(context, &desk, &made).await?;
-        binhost::publish(context, &desk, &binhost::packages(context, &built)?).await?;
+        binhost::publish(context, &desk, &binhost::packages(context, &built).await?).await?;
         if args.share {
             binhost::share(context, &desk, &built).await?;
         }
@@ -62,12 +65,21 @@ async fn send(context: &Context, desk: &Desk, made: &record::Made) -> anyhow::Re
     for (name, digest) in &made.blobs {
         if desk.repository.remote().push(&context.store, digest).await? == Pushed::Sent {
             let length = made.record.artefacts.get(name).map_or(0, |artefact| artefact.length);
-            say(format_args!("{name}: {:.1} MB sent", length as f64 / 1e6));
+            say(format_args!("{name}: {} sent", size(length)));
             sent += length;
         }
     }
-    say(format_args!("{:.1} MB of {} files sent", sent as f64 / 1e6, made.blobs.len()));
+    say(format_args!("{} of {} files sent", size(sent), made.blobs.len()));
     Ok(())
+}
+
+/// A number of bytes, for people.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} bytes"),
+        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    }
 }
 
 /// Programs that are signed with a key for development stay out of a repository whose `stable` has keys for releases.
@@ -138,4 +150,21 @@ pub(crate) async fn refresh(context: &Context, releases: &Releases) -> anyhow::R
     let now = desk.now;
     tell(&desk.repository.refresh(state, &mut desk.holders, now).await?);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_files_are_not_nothing() {
+        #[track_caller]
+        fn check(bytes: u64, expected: &str) {
+            assert_eq!(size(bytes), expected);
+        }
+        check(0, "0 bytes");
+        check(999, "999 bytes");
+        check(21_272, "21.3 kB");
+        check(74_438_129, "74.4 MB");
+    }
 }

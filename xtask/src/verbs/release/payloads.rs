@@ -13,6 +13,7 @@ use slipway_store::{Digest, Fetched};
 use super::{
     desk::Desk,
     record::{self, Built},
+    size,
 };
 use crate::{context::Context, report::say};
 
@@ -83,7 +84,7 @@ fn payload(base: Option<Version>, note: PayloadNote, digest: Digest) -> anyhow::
             (kind, format!("from-{base}.payload"))
         }
     };
-    say(format_args!("{artefact}: {:.1} MB", note.length as f64 / 1e6));
+    say(format_args!("{artefact}: {}", size(note.length)));
     let entry = PayloadEntry { kind, artefact, head: note.head };
     Ok(Payload { entry, digest, length: note.length })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp as Time;
-use slipway_build::{NodeId, NodeStates};
+use slipway_build::NodeId;
 use slipway_channels::ReleaseRecord;
 use slipway_image::{BOOT_LOADER, Enrol};
 use slipway_packages_manifest::{DiskFormat, Image};
@@ -101,12 +101,8 @@ impl BuiltPrograms {
     async fn of(context: &Context, plan: &ImagePlan) -> anyhow::Result<Self> {
         let nodes = [plan.nodes.uki.clone(), plan.nodes.systemd.clone()];
         let outcome = context.run(&plan.graph, &nodes).await?;
-        let states = NodeStates::of(&context.store);
         let find = |node: &NodeId, name: &str| -> anyhow::Result<Digest> {
-            let found = match outcome.outputs.get(node) {
-                Some(outputs) => outputs.get(name).copied(),
-                None => states.load(node)?.and_then(|state| state.outputs.get(name).copied()),
-            };
+            let found = outcome.outputs.get(node).and_then(|outputs| outputs.get(name)).copied();
             found.with_context(|| format!("`{node}` left no {name}"))
         };
         let uki = context.store.blob(&find(&nodes[0], UKI)?)?;

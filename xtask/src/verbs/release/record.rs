@@ -1,12 +1,13 @@
 //! What goes into the record of a release: everything comes from the build graph.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::Context as _;
-use camino::{Utf8Path, Utf8PathBuf};
-use slipway_build::{Graph, Input, NodeId, NodeStates};
+use camino::Utf8PathBuf;
+use slipway_build::{Graph, Input};
 use slipway_channels::{
-    Artefact, Bill, Component, Library, PackageEntry, ReleaseRecord, Source, TestRun, record_digest,
+    Artefact, Bill, Component, Library, PackageEntry, ROOT_ARTEFACT, ReleaseRecord, Source,
+    TestRun, record_digest,
 };
 use slipway_image::Enrol;
 use slipway_packages_manifest::{Atom, DiskFormat, Image, Version};
@@ -24,6 +25,7 @@ use crate::{
     cli::Release,
     context::{Context, ImagePlan},
     report::say,
+    results::Results,
     verbs::test,
 };
 
@@ -44,6 +46,8 @@ pub(super) struct Built {
     disk: Digest,
     /// The files of the release, by name.
     pub(super) files: Vec<(String, Digest)>,
+    /// The root metadata that the image trusts.
+    root: Digest,
     /// The programs with their signatures, if they have some.
     signed: Option<SignedPrograms>,
     /// What the key is good for that signed them here.
@@ -51,6 +55,8 @@ pub(super) struct Built {
     pub(super) usr_root_hash: String,
     /// The key of the action that made the disk.
     pub(super) inputs: String,
+    /// What came out of the actions.
+    pub(super) results: Results,
 }
 
 impl Built {
@@ -69,7 +75,7 @@ impl Built {
     }
 
     /// All actions.
-    pub(super) fn graph(&self) -> &Graph {
+    pub(super) fn graph(&self) -> &Arc<Graph> {
         &self.plan.graph
     }
 
@@ -93,11 +99,13 @@ pub(super) enum Programs<'a> {
 pub(super) async fn build(
     context: &Context,
     name: &str,
-    trusted: &Utf8Path,
+    trusted: Vec<u8>,
     programs: Programs<'_>,
 ) -> anyhow::Result<Built> {
     let image = context.project.image(name)?;
-    let plan = context.image_trusting(&image, DiskFormat::Qcow2, trusted).await?;
+    let trusted = String::from_utf8(trusted).context("the root metadata is no text")?;
+    let additions = Additions { trusted: Some(&trusted), programs: None };
+    let plan = context.image_with(&image, DiskFormat::Qcow2, additions).await?;
     let (plan, signed, program_mark) = match programs {
         Programs::Unsigned => (plan, None, None),
         Programs::Signer(signer) => {
@@ -118,20 +126,10 @@ pub(super) async fn build(
         }
     };
     let qcow2 = plan.nodes.format.clone().context("the plan has no qcow2 disk")?;
-    let wanted = [qcow2.clone(), plan.nodes.disk.clone()];
-    let outcome = context.run(&plan.graph, &wanted).await?;
-    let states = NodeStates::of(&context.store);
-    let find = |node: &NodeId, name: &str| -> anyhow::Result<Digest> {
-        let found = match outcome.outputs.get(node) {
-            Some(outputs) => outputs.get(name).copied(),
-            None => {
-                let state =
-                    states.load(node)?.with_context(|| format!("`{node}` was not built"))?;
-                state.outputs.get(name).copied()
-            }
-        };
-        found.with_context(|| format!("`{node}` left no {name}"))
-    };
+    let nodes = &plan.nodes;
+    let wanted = [&qcow2, &nodes.disk, &nodes.usr, &nodes.uki].map(Clone::clone);
+    context.run(&plan.graph, &wanted).await?;
+    let results = context.results(&plan.graph, &wanted)?;
     let files = [
         (&qcow2, "disk.qcow2"),
         (&plan.nodes.usr, "usr.erofs"),
@@ -140,24 +138,27 @@ pub(super) async fn build(
     ];
     let mut files: Vec<(String, Digest)> = files
         .into_iter()
-        .map(|(node, name)| Ok((name.to_owned(), find(node, name)?)))
+        .map(|(node, name)| Ok((name.to_owned(), results.output(node, name)?)))
         .collect::<anyhow::Result<_>>()?;
     // Signed programs take the place of what was built.
     let own = signed.as_ref().map(programs::artefacts).unwrap_or_default();
     files.retain(|(name, _)| !own.iter().any(|(other, _)| other == name));
     files.extend(own);
-    let disk = find(&plan.nodes.disk, "disk.raw")?;
-    let roothash = fs_err::read_to_string(blob(context, &find(&plan.nodes.usr, "roothash")?)?)?;
-    let inputs = states.load(&plan.nodes.disk)?.context("the disk has no state")?.key;
+    let disk = results.output(&nodes.disk, "disk.raw")?;
+    let roothash = results.output(&nodes.usr, "roothash")?;
+    let roothash = fs_err::read_to_string(blob(context, &roothash)?)?;
+    let inputs = results.key(&nodes.disk)?.to_string();
     Ok(Built {
         plan,
         image,
         disk,
         files,
+        root: context.store.put_bytes(trusted.as_bytes())?,
         signed,
         program_mark,
         usr_root_hash: roothash.trim().to_owned(),
-        inputs: inputs.to_string(),
+        inputs,
+        results,
     })
 }
 
@@ -174,11 +175,14 @@ pub(super) async fn make(
     payloads: Vec<Payload>,
     previous: Option<Version>,
 ) -> anyhow::Result<Made> {
+    let artefact = |digest: Digest| -> anyhow::Result<Artefact> {
+        let length = fs_err::metadata(blob(context, &digest)?)?.len();
+        Ok(Artefact { sha256: record_digest(digest), length })
+    };
     let mut blobs = built.files.clone();
     let mut artefacts = BTreeMap::new();
     for (name, digest) in &blobs {
-        let length = fs_err::metadata(blob(context, digest)?)?.len();
-        artefacts.insert(name.clone(), Artefact { sha256: record_digest(*digest), length });
+        artefacts.insert(name.clone(), artefact(*digest)?);
     }
     let mut entries = Vec::new();
     for Payload { entry, digest, length } in payloads {
@@ -190,18 +194,18 @@ pub(super) async fn make(
     let packages = installed(built);
     let bill = bill(context, built, &packages).await?;
     let provenance = bill.to_provenance(&artefacts)?;
-    for (name, bytes) in
-        [("sbom.cdx.json", bill.to_cyclonedx()?), ("provenance.intoto.json", provenance)]
-    {
-        let digest = context.store.put_bytes(&bytes)?;
-        let length = bytes.len() as u64;
-        artefacts.insert(name.to_owned(), Artefact { sha256: record_digest(digest), length });
+    let described = [
+        ("sbom.cdx.json", context.store.put_bytes(&bill.to_cyclonedx()?)?),
+        ("provenance.intoto.json", context.store.put_bytes(&provenance)?),
+        (ROOT_ARTEFACT, built.root),
+    ];
+    for (name, digest) in described {
+        artefacts.insert(name.to_owned(), artefact(digest)?);
         blobs.push((name.to_owned(), digest));
     }
     let mut tests = BTreeMap::new();
     if args.test && !args.dry_run {
-        say(format_args!("testing {}", built.image.name));
-        test::boot_of(built.image.name.as_str(), Some(&blob(context, &built.disk)?))?;
+        test_boot(context, built)?;
         tests.insert("boot".to_owned(), TestRun { disk: record_digest(built.disk) });
     }
     let record = ReleaseRecord {
@@ -220,6 +224,19 @@ pub(super) async fn make(
     Ok(Made { record, blobs })
 }
 
+/// Boots the disk, unless it has passed before: a release that was interrupted after its tests does not wait for them again.
+fn test_boot(context: &Context, built: &Built) -> anyhow::Result<()> {
+    let passed = context.cache.join("tests").join(format!("boot-{}", built.disk));
+    if passed.exists() {
+        say(format_args!("{} has passed the boot tests before", built.image.name));
+        return Ok(());
+    }
+    say(format_args!("testing {}", built.image.name));
+    test::boot_of(built.image.name.as_str(), Some(&blob(context, &built.disk)?))?;
+    fs_err::create_dir_all(context.cache.join("tests"))?;
+    Ok(fs_err::write(passed, "")?)
+}
+
 /// The packages of the image.
 fn installed(built: &Built) -> Vec<&Package> {
     let resolution = &built.plan.resolution;
@@ -229,16 +246,16 @@ fn installed(built: &Built) -> Vec<&Package> {
 }
 
 async fn bill(context: &Context, built: &Built, packages: &[&Package]) -> anyhow::Result<Bill> {
-    let states = NodeStates::of(&context.store);
     Ok(Bill {
         image: built.image.name.to_string(),
         version: context.project.release().version.to_string(),
         arch: ARCH.to_owned(),
         inputs: built.inputs.clone(),
         sdk: context.sdk().await?.id,
+        root: Some(built.root),
         components: packages
             .iter()
-            .map(|package| component(context, package, &states))
+            .map(|package| component(context, package, &built.results))
             .collect::<Result<_, _>>()?,
     })
 }
@@ -263,12 +280,8 @@ fn libraries(context: &Context, package: &Package) -> anyhow::Result<Vec<Library
     Ok(part.crates.into_iter().map(library).collect())
 }
 
-fn component(
-    context: &Context,
-    package: &Package,
-    states: &NodeStates,
-) -> anyhow::Result<Component> {
-    let state = states.load(&package_node(&package.cpv)?)?;
+fn component(context: &Context, package: &Package, results: &Results) -> anyhow::Result<Component> {
+    let image = results.output(&package_node(&package.cpv)?, "image")?;
     let reference =
         |cpv: &slipway_portage::Cpv| format!("{}@{}", cpv.category_and_name(), cpv.version());
     Ok(Component {
@@ -278,7 +291,7 @@ fn component(
         description: package.description.clone(),
         homepage: package.homepage.clone(),
         licence: package.license.clone(),
-        image: state.and_then(|state| state.outputs.get("image").copied()),
+        image: Some(image),
         sources: package
             .distfiles
             .iter()

@@ -7,7 +7,7 @@ use jiff::Timestamp as Time;
 use slipway_channels::{Artefact, ChannelPolicy, ReleaseRecord, State, record_digest, set_policy};
 use slipway_signing::{ChannelName, RoleName, RoleState};
 
-use super::desk::{Desk, channel};
+use super::desk::{Desk, channel, remedy};
 use crate::{
     cli::{ChannelVerb, Releases},
     context::Context,
@@ -100,12 +100,8 @@ fn row_text(row: &Row, now: Time) -> String {
 
 fn first_text(first: &RoleState, now: Time) -> String {
     let (role, expires) = (&first.role, first.expires);
-    let help = match role {
-        RoleName::Timestamp | RoleName::Snapshot => "`cargo xtask refresh` renews it",
-        RoleName::Channel(_) => "the next release or promotion renews it",
-        RoleName::Targets | RoleName::Root => "`cargo xtask key rotate` renews it",
-    };
-    format!("first to expire: {role} at {expires} ({}); {help}", left(expires, now))
+    let left = left(expires, now);
+    format!("first to expire: {role} at {expires} ({left}); {}", remedy(role))
 }
 
 /// How long something still holds.

@@ -4,7 +4,7 @@ mod reproducible;
 
 use std::process::Command;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::{
     cli::{CargoArgs, Global, Suite, TestArgs},
@@ -47,13 +47,19 @@ const UPDATES: &str = "update::";
 /// The one that takes long.
 const SOAK: &str = "update::soak::";
 
+/// The tests of the host of binary packages, which make releases of their own.
+const HOST: &str = "binhost::";
+
 /// The boot tests with another image than `minimal`, and with a disk of it that is there already.
 pub(crate) fn boot_of(image: &str, disk: Option<&Utf8Path>) -> anyhow::Result<()> {
     let suite = ["test", "--locked", "-p", "slipway-tests", "--test", "boot", "--"];
-    let args: Vec<&str> =
-        suite.into_iter().chain(["--test-threads=1", "--skip", UPDATES]).collect();
+    let others = ["--skip", UPDATES, "--skip", HOST];
+    let args: Vec<&str> = suite.into_iter().chain(["--test-threads=1"]).chain(others).collect();
+    // It may have been compiled anew since it was started; then cargo finds it.
+    let own = Utf8PathBuf::try_from(std::env::current_exe()?)?;
+    let own = own.is_file().then_some(("SLIPWAY_TEST_XTASK", own.as_str()));
     let disk = disk.map(|disk| ("SLIPWAY_TEST_DISK", disk.as_str()));
-    let env: Vec<_> = [("SLIPWAY_TEST_IMAGE", image)].into_iter().chain(disk).collect();
+    let env: Vec<_> = [("SLIPWAY_TEST_IMAGE", image)].into_iter().chain(own).chain(disk).collect();
     cargo_with(&args, &env, "the image failed its tests")
 }
 
