@@ -193,14 +193,16 @@ fn element<'a>(start: &BytesStart<'a>, offset: u64) -> Result<Element<'a>, Omaha
 }
 
 fn check_value(element: &str, attribute: &str, value: &str) -> Result<(), OmahaError> {
-    let (element, attribute) = (excerpt(element), excerpt(attribute));
+    let names = || (excerpt(element), excerpt(attribute));
     if value.len() > MAX_VALUE {
+        let (element, attribute) = names();
         return Err(OmahaError::LongValue { element, attribute, limit: MAX_VALUE });
     }
-    match value.chars().all(is_xml_char) {
-        true => Ok(()),
-        false => Err(OmahaError::Character { element, attribute }),
+    if !value.chars().all(is_xml_char) {
+        let (element, attribute) = names();
+        return Err(OmahaError::Character { element, attribute });
     }
+    Ok(())
 }
 
 /// Whether XML 1.0 allows a character at all (production 2 of the recommendation).
