@@ -120,7 +120,10 @@ fn log(config: &Config) {
 
 async fn serve(mut config: Config, _: ArgMatches) -> anyhow::Result<()> {
     log(&config);
-    let clock = Clock::new(jiff::Timestamp::now);
+    let clock = match config.clock_speed {
+        1 => Clock::new(jiff::Timestamp::now),
+        speed => Clock::fast(jiff::Timestamp::now(), speed),
+    };
     let store = Store::open(&config.database_url, config.connections).await?;
     config.authentication = config.decided(store.has_users().await?);
     if config.authentication == Authentication::Off {
