@@ -113,11 +113,11 @@ impl Work {
                 };
                 let key = (lease.app.clone(), lease.machine.clone());
                 if let Some(instance) = known.remove(&key) {
-                    slots.insert(key, slot(instance, Some(lease)));
+                    slots.insert(key, Slot::known(instance, Some(lease)));
                 }
             }
         }
-        slots.extend(known.into_iter().map(|(key, instance)| (key, slot(instance, None))));
+        slots.extend(known.into_iter().map(|(key, instance)| (key, Slot::known(instance, None))));
         Ok(Self {
             now,
             catalog,
@@ -301,10 +301,6 @@ impl Work {
         };
         self.catalog.apps.get(&ask.app)?.package(version, ask.arch).cloned()
     }
-}
-
-fn slot(instance: Instance, open: Option<LeaseRow>) -> Slot {
-    Slot { instance, dirty: false, open, closed: Vec::new(), events: Vec::new() }
 }
 
 pub(super) fn machine<'a>(ask: &'a Ask, slot: &'a Slot) -> Machine<'a> {

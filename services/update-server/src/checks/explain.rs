@@ -66,7 +66,7 @@ pub async fn explain(
         changed: false,
     });
     let ask = ask(&instance);
-    let slot = Slot { instance, dirty: false, open, closed: Vec::new(), events: Vec::new() };
+    let slot = Slot::known(instance, open);
     let none = Graph::default();
     let graph = known.channel.as_ref().map_or(&none, |channel| &channel.graph);
     let group: &Group = &known.group;

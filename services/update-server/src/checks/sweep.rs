@@ -37,8 +37,8 @@ pub async fn sweep(store: &Store, now: Timestamp) -> Result<Vec<StopNotice>, Sto
             if let Some(notice) = stop(&mut tx, &group, now).await? {
                 stops.push(notice);
             }
-            finish(&mut tx, &group, now).await?;
             commit(tx).await?;
+            finish(store, &group, now).await?;
         }
     }
     tracing::debug!(ended, stopped = stops.len(), "swept");
@@ -108,16 +108,23 @@ async fn stop(
     Ok(None)
 }
 
-async fn finish(tx: &mut Tx, group: &Group, now: Timestamp) -> Result<(), StoreError> {
+/// Looks whether a rollout is complete before it takes the lock, so that no check waits for that.
+async fn finish(store: &Store, group: &Group, now: Timestamp) -> Result<(), StoreError> {
     let Some(version) = &group.rolling_version else { return Ok(()) };
     let since = now.checked_sub(DAY).unwrap_or(Timestamp::MIN);
-    if checks::others(tx, group, version, since).await? > 0 {
+    if checks::any_other(store, group, version, since).await? == checks::Others::Some {
         return Ok(());
     }
-    checks::set_rolling(tx, &group.app, &group.id, None).await?;
+    let mut tx = store.begin().await?;
+    let Ok(present) = locked(&mut tx, store, &group.app, &group.id).await else { return Ok(()) };
+    if present.rolling_version != group.rolling_version {
+        return Ok(());
+    }
+    checks::set_rolling(&mut tx, &group.app, &group.id, None).await?;
     let message = format!("every machine of group {} has {version}", group.label);
     let what = activity(group, ActivityClass::RolloutFinished, Severity::Success, version, message);
-    note(tx, now, &what).await
+    note(&mut tx, now, &what).await?;
+    commit(tx).await
 }
 
 fn activity(

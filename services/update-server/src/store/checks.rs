@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Group, Instance, Lease, Row, StoreError, Tx,
-    sql::{Query, all, millis, placeholders, run, signed, single, sql},
+    Group, Instance, Lease, Row, Store, StoreError, Tx,
+    sql::{Query, all, maybe, millis, placeholders, run, signed, single, sql},
 };
 use crate::{
     clock::time,
@@ -102,9 +102,8 @@ async fn of_machines(
     let machines: Vec<&MachineId> = machines.iter().collect();
     let mut rows = Vec::with_capacity(machines.len());
     for piece in in_pieces(&machines) {
-        let numbers: Vec<String> =
-            (2..piece.len() + 2).map(|number| format!("${number}")).collect();
-        let text = format!("{select} AND app_id = $1 AND machine_id IN ({})", numbers.join(","));
+        let numbers = numbers(2, piece.len());
+        let text = format!("{select} AND app_id = $1 AND machine_id IN ({numbers})");
         let query: Query<'_> = sqlx::query(sqlx::AssertSqlSafe(text)).bind(app.as_str());
         let query = piece.iter().fold(query, |query, machine| query.bind(machine.as_str()));
         rows.extend(all(query, &mut **tx, "read the instances").await?);
@@ -253,6 +252,37 @@ const UPDATES: &str = "group_id = excluded.group_id, track = excluded.track, ver
                        update_version = excluded.update_version, granted_at = excluded.granted_at, \
                        error_code = excluded.error_code, event_type = excluded.event_type, \
                        event_result = excluded.event_result, last_seen = excluded.last_seen";
+
+/// Writes of machines that are known that they were seen, and nothing else.
+pub(crate) async fn write_seen<'a>(
+    tx: &mut Tx,
+    instances: impl Iterator<Item = &'a Instance>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut machines: BTreeMap<&AppId, Vec<&MachineId>> = BTreeMap::new();
+    for instance in instances {
+        machines.entry(&instance.app).or_default().push(&instance.machine);
+    }
+    for (app, machines) in machines {
+        for piece in in_pieces(&machines) {
+            let text = format!(
+                "UPDATE instances SET last_seen = $1 WHERE app_id = $2 AND machine_id IN ({})",
+                numbers(3, piece.len())
+            );
+            let query: Query<'_> = sqlx::query(sqlx::AssertSqlSafe(text));
+            let query = query.bind(millis(now)).bind(app.as_str());
+            let query = piece.iter().fold(query, |query, machine| query.bind(machine.as_str()));
+            run(query, &mut **tx, "write when instances were seen").await?;
+        }
+    }
+    Ok(())
+}
+
+/// `$N,$N+1,…`: so many values from a number on.
+fn numbers(first: usize, count: usize) -> String {
+    let numbers: Vec<String> = (first..first + count).map(|number| format!("${number}")).collect();
+    numbers.join(",")
+}
 
 /// Writes machines; what operators set (alias, pin) and when they were first seen stays as it is.
 pub(crate) async fn write_instances(
@@ -426,26 +456,40 @@ pub(crate) async fn stop_group(tx: &mut Tx, group: &Group, reason: &str) -> Resu
     run(query, &mut **tx, "note a change").await.map(drop)
 }
 
-/// How many machines of a group, seen since a time, run something else than a version.
-pub(crate) async fn others(
-    tx: &mut Tx,
+/// Whether any machine of a group, seen since a time, runs something else than a version. It looks at the whole group if none
+/// does, so no transaction should wait for it.
+pub(crate) async fn any_other(
+    store: &Store,
     group: &Group,
     version: &str,
     since: Timestamp,
-) -> Result<i64, StoreError> {
+) -> Result<Others, StoreError> {
     let query = sql!(
-        "SELECT COUNT(*) AS total FROM instances WHERE app_id = $1 AND group_id = $2 AND last_seen >= $3 AND version <> $4",
+        "SELECT version FROM instances WHERE app_id = $1 AND group_id = $2 AND last_seen >= $3 AND version <> $4 LIMIT 1",
         group.app.as_str(),
         group.id.as_str(),
         millis(since),
         version
     );
-    single(query, &mut **tx, "count the instances").await?.number("total")
+    let found = maybe(query, &store.pool, "look for instances of other versions").await?;
+    Ok(if found.is_some() { Others::Some } else { Others::None })
+}
+
+/// Whether there are machines of other versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Others {
+    Some,
+    None,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_numbered_from_a_number_on() {
+        assert_eq!(numbers(3, 2), "$3,$4");
+    }
 
     #[test]
     fn rows_are_written_in_few_sizes() {
