@@ -139,6 +139,7 @@ async fn serve(mut config: Config, _: ArgMatches) -> anyhow::Result<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(ops::sweep_often(app.clone(), stops));
     tasks.spawn(ops::forget_old(app.clone()));
+    tasks.spawn(ops::checkpoint_often(app.clone()));
     tasks.spawn(import_often(app.clone()));
     tasks.spawn(syncer::sync_often(app.clone()));
     tasks.spawn(ops::tell_webhook(app.clone(), stopped));

@@ -11,7 +11,7 @@ use crate::{
     store::{
         ActivityClass, Group, NewActivity, Severity, Status, Store, StoreError, Tx,
         checks::{self, NewEvent, Tally},
-        commit, locked, note,
+        commit, locked, machines, note,
     },
 };
 
@@ -64,13 +64,14 @@ async fn end_leases(store: &Store, tx: &mut Tx, now: Timestamp) -> Result<usize,
         let key = (lease.app.clone(), lease.group.clone(), lease.version.clone());
         tallies.entry(key).or_default().missing += 1;
         let machines = BTreeSet::from([lease.machine.clone()]);
-        let Some(mut instance) = checks::instances_of(tx, &lease.app, &machines).await?.pop()
+        let Some(mut instance) =
+            machines::instances_of(tx, store.kind(), &lease.app, &machines).await?.pop()
         else {
             continue;
         };
         instance.status = Status::Undefined;
         instance.status_since = now;
-        checks::write_instances(tx, &[&instance]).await?;
+        machines::write_instances(tx, &[&instance]).await?;
         let event =
             NewEvent { instance: &instance, kind: "expired", event: None, error_code: None };
         checks::write_events(tx, &[event], now).await?;

@@ -5,7 +5,7 @@ use super::{
     batch::Work,
     state::{EventRow, LeaseRow, Slot, Unwritten},
 };
-use crate::store::{Instance, Lease, StoreError, Tx, checks, note};
+use crate::store::{Instance, Lease, StoreError, Tx, checks, machines, note};
 
 pub(super) async fn everything(
     tx: &mut Tx,
@@ -30,9 +30,9 @@ pub(super) async fn everything(
     let unwritten = |what: Unwritten| {
         slots.iter().filter(move |slot| slot.unwritten == what).map(|slot| &slot.instance)
     };
-    checks::write_seen(tx, unwritten(Unwritten::Seen), work.now).await?;
+    machines::write_seen(tx, unwritten(Unwritten::Seen), work.now).await?;
     let instances: Vec<&Instance> = unwritten(Unwritten::Anything).collect();
-    checks::write_instances(tx, &instances).await?;
+    machines::write_instances(tx, &instances).await?;
     let events: Vec<checks::NewEvent<'_>> =
         slots.iter().flat_map(|slot| &slot.events).map(new_event).collect();
     checks::write_events(tx, &events, work.now).await?;
