@@ -305,6 +305,34 @@ pub(crate) struct BenchArgs {
     /// Keep what `cold` builds in this empty folder
     #[arg(long, value_name = "DIR")]
     pub(crate) cold_cache: Option<camino::Utf8PathBuf>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+/// What `server` and `day` measure.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ServerArgs {
+    /// An empty database of PostgreSQL for `server` and `day` [default: a fresh file of SQLite]
+    #[arg(long, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+    /// How many instances the server knows, one measurement each, growing
+    #[arg(long, value_name = "COUNT", value_delimiter = ',', default_values_t = [1_000, 100_000, 1_000_000])]
+    pub(crate) instances: Vec<u64>,
+    /// Seconds of load of each run of `server`
+    #[arg(long, default_value_t = 20)]
+    pub(crate) seconds: u64,
+    /// Requests at once
+    #[arg(long, value_name = "COUNT", default_value_t = 64)]
+    pub(crate) connections: u16,
+    /// Hosts of `day`
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000)]
+    pub(crate) hosts: u64,
+    /// Hours of `day`; the good release comes after a 24th of them, the bad one in the middle
+    #[arg(long, default_value_t = 24)]
+    pub(crate) hours: u32,
+    /// Checks per second of `day`, from which follows how fast its clock goes
+    #[arg(long, value_name = "COUNT", default_value_t = 4_000)]
+    pub(crate) rate: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -319,6 +347,10 @@ pub(crate) enum Row {
     Size,
     /// Everything from nothing; takes an hour
     Cold,
+    /// The update server under load; takes minutes for a million instances
+    Server,
+    /// A day of a fleet in compressed time, with a bad release
+    Day,
 }
 
 #[derive(Clone, Debug, Subcommand)]

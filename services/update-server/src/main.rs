@@ -120,7 +120,10 @@ fn log(config: &Config) {
 
 async fn serve(mut config: Config, _: ArgMatches) -> anyhow::Result<()> {
     log(&config);
-    let clock = Clock::new(jiff::Timestamp::now);
+    let clock = match config.clock_speed {
+        1 => Clock::new(jiff::Timestamp::now),
+        speed => Clock::fast(jiff::Timestamp::now(), speed),
+    };
     let store = Store::open(&config.database_url, config.connections).await?;
     config.authentication = config.decided(store.has_users().await?);
     if config.authentication == Authentication::Off {
@@ -136,6 +139,7 @@ async fn serve(mut config: Config, _: ArgMatches) -> anyhow::Result<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(ops::sweep_often(app.clone(), stops));
     tasks.spawn(ops::forget_old(app.clone()));
+    tasks.spawn(ops::checkpoint_often(app.clone()));
     tasks.spawn(import_often(app.clone()));
     tasks.spawn(syncer::sync_often(app.clone()));
     tasks.spawn(ops::tell_webhook(app.clone(), stopped));

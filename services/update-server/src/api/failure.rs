@@ -75,7 +75,7 @@ impl From<StoreError> for Failure {
             error if error.is_temporary() => {
                 tracing::error!(error = message, "the database failed");
                 let message = match error {
-                    StoreError::Full { .. } => {
+                    error if error.is_full() => {
                         "the disk of the database is full; nothing was kept, so make room and try again"
                     }
                     _ => "the database does not answer; try again",

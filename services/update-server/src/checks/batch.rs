@@ -14,12 +14,14 @@ use super::{
 };
 use crate::{
     ids::{AppId, GroupId, MachineId},
-    policy::{self, Answer, Counters, Decision, Granted, Graph, GroupState, Machine, Reason},
+    policy::{
+        self, Answer, Counters, Decision, Granted, Graph, GroupState, Machine, Policy, Reason,
+    },
     store::{
         ActivityClass, Catalog, CatalogGroup, Group, Instance, Kind, NewActivity, Severity, Store,
         StoreError, Tx,
         checks::{self, GroupCounts, Tally},
-        locked,
+        locked, machines,
     },
 };
 
@@ -78,7 +80,7 @@ impl Work {
         }
         let mut known: HashMap<(AppId, MachineId), Instance> = HashMap::new();
         for (app, machines) in &machines {
-            for instance in checks::instances_of(tx, app, machines).await? {
+            for instance in machines::instances_of(tx, store.kind(), app, machines).await? {
                 known.insert((instance.app.clone(), instance.machine.clone()), instance);
             }
         }
@@ -92,14 +94,14 @@ impl Work {
         if store.kind() == Kind::Postgres && !groups.is_empty() {
             // What another server wrote while this one waited for the locks is seen only now.
             for (app, machines) in &machines {
-                for instance in checks::instances_of(tx, app, machines).await? {
+                for instance in machines::instances_of(tx, store.kind(), app, machines).await? {
                     known.insert((instance.app.clone(), instance.machine.clone()), instance);
                 }
             }
         }
         let mut slots = BTreeMap::new();
         for (app, machines) in &machines {
-            for lease in checks::leases_of(tx, app, machines).await? {
+            for lease in machines::leases_of(tx, app, machines).await? {
                 let lease = LeaseRow {
                     id: Some(lease.id),
                     app: lease.app,
@@ -113,11 +115,11 @@ impl Work {
                 };
                 let key = (lease.app.clone(), lease.machine.clone());
                 if let Some(instance) = known.remove(&key) {
-                    slots.insert(key, slot(instance, Some(lease)));
+                    slots.insert(key, Slot::known(instance, Some(lease)));
                 }
             }
         }
-        slots.extend(known.into_iter().map(|(key, instance)| (key, slot(instance, None))));
+        slots.extend(known.into_iter().map(|(key, instance)| (key, Slot::known(instance, None))));
         Ok(Self {
             now,
             catalog,
@@ -139,20 +141,22 @@ impl Work {
         let mut slot = self.slots.remove(&key).unwrap_or_else(|| Slot::new(ask, now));
         let in_catalog =
             self.catalog.apps.get(&ask.app).and_then(|app| app.groups.get(&ask.group)).cloned();
-        let policy =
-            in_catalog.as_ref().map(|group| group.group.policy.clone()).unwrap_or_default();
+        let lease_seconds = in_catalog.as_ref().map_or_else(
+            || Policy::default().lease_seconds,
+            |group| group.group.policy.lease_seconds,
+        );
         let before = slot.closed.len();
         slot.describe(ask, now);
         // A failure that it reports says more than that its time is over.
         for happened in &ask.events {
-            slot.happen(happened, policy.lease_seconds, now);
+            slot.happen(happened, lease_seconds, now);
         }
         slot.settle(now);
         self.count_ended(&slot, before);
         let decision = match ask.wants {
             Wants::Nothing => None,
             Wants::Ping => {
-                slot.renew(policy.lease_seconds, now);
+                slot.renew(lease_seconds, now);
                 None
             }
             Wants::Update => {
@@ -301,10 +305,6 @@ impl Work {
         };
         self.catalog.apps.get(&ask.app)?.package(version, ask.arch).cloned()
     }
-}
-
-fn slot(instance: Instance, open: Option<LeaseRow>) -> Slot {
-    Slot { instance, dirty: false, open, closed: Vec::new(), events: Vec::new() }
 }
 
 pub(super) fn machine<'a>(ask: &'a Ask, slot: &'a Slot) -> Machine<'a> {

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     ids::{AppId, MachineId},
     policy::{self, Counters, Decision, Graph, GroupState, Trigger},
-    store::{Group, Instance, Store, StoreError, checks},
+    store::{Group, Instance, Store, StoreError, checks, machines},
 };
 
 /// What a machine would get now.
@@ -52,7 +52,7 @@ pub async fn explain(
     };
     let mut tx = store.begin().await?;
     let counts = checks::group_counts(&mut tx, &known.group, now).await?;
-    let open = checks::leases_of(&mut tx, app, &[id.clone()].into()).await?.pop();
+    let open = machines::leases_of(&mut tx, app, &[id.clone()].into()).await?.pop();
     drop(tx);
     let open = open.map(|lease| LeaseRow {
         id: Some(lease.id),
@@ -66,7 +66,7 @@ pub async fn explain(
         changed: false,
     });
     let ask = ask(&instance);
-    let slot = Slot { instance, dirty: false, open, closed: Vec::new(), events: Vec::new() };
+    let slot = Slot::known(instance, open);
     let none = Graph::default();
     let graph = known.channel.as_ref().map_or(&none, |channel| &channel.graph);
     let group: &Group = &known.group;

@@ -64,17 +64,32 @@ pub(super) struct EventRow {
     pub(super) instance: Instance,
 }
 
+/// What the database does not know yet of a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Unwritten {
+    Nothing,
+    /// That it was seen just now, and no more: what nearly every check comes to.
+    Seen,
+    Anything,
+}
+
 /// A machine within a batch.
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
     pub(super) instance: Instance,
-    pub(super) dirty: bool,
+    pub(super) unwritten: Unwritten,
     pub(super) open: Option<LeaseRow>,
     pub(super) closed: Vec<LeaseRow>,
     pub(super) events: Vec<EventRow>,
 }
 
 impl Slot {
+    /// A machine that the database knows, with its grant.
+    pub(super) fn known(instance: Instance, open: Option<LeaseRow>) -> Self {
+        let unwritten = Unwritten::Nothing;
+        Self { instance, unwritten, open, closed: Vec::new(), events: Vec::new() }
+    }
+
     /// A machine that nobody knew.
     pub(super) fn new(ask: &Ask, now: Timestamp) -> Self {
         let instance = Instance {
@@ -103,16 +118,22 @@ impl Slot {
             first_seen: now,
             last_seen: now,
         };
-        Self { instance, dirty: true, open: None, closed: Vec::new(), events: Vec::new() }
+        Self { unwritten: Unwritten::Anything, ..Self::known(instance, None) }
     }
 
     /// Takes over what the machine says of itself. A clock that went backwards does not make it younger.
     pub(super) fn describe(&mut self, ask: &Ask, now: Timestamp) {
-        let last_seen = self.instance.last_seen.max(now);
         let instance = &mut self.instance;
-        instance.group = ask.group.clone();
-        instance.arch = ask.arch;
-        instance.last_seen = last_seen;
+        let mut unwritten = Unwritten::Nothing;
+        if instance.last_seen < now {
+            instance.last_seen = now;
+            unwritten = Unwritten::Seen;
+        }
+        if instance.group != ask.group || instance.arch != ask.arch {
+            instance.group = ask.group.clone();
+            instance.arch = ask.arch;
+            unwritten = Unwritten::Anything;
+        }
         for (field, said) in [
             (&mut instance.track, &ask.track),
             (&mut instance.version, &ask.version),
@@ -124,9 +145,12 @@ impl Slot {
             (&mut instance.boot_id, &ask.boot_id),
             (&mut instance.install_source, &ask.install_source),
         ] {
-            field.clone_from(said);
+            if field != said {
+                field.clone_from(said);
+                unwritten = Unwritten::Anything;
+            }
         }
-        self.dirty = true;
+        self.unwritten = self.unwritten.max(unwritten);
     }
 
     /// Ends what ran out of time, or was reached: that a machine runs a version is better evidence than an event, which
@@ -155,6 +179,7 @@ impl Slot {
             return;
         }
         let numbers = (happened.kind, happened.result);
+        self.unwritten = Unwritten::Anything;
         self.instance.event_type = Some(happened.kind.into());
         self.instance.event_result = Some(happened.result.into());
         let next = match numbers {
@@ -247,12 +272,12 @@ impl Slot {
             self.instance.status = status;
             self.instance.status_since = now;
         }
-        self.dirty = true;
+        self.unwritten = Unwritten::Anything;
     }
 
     fn note(&mut self, kind: &'static str, event: Option<(u32, u32)>, error_code: Option<u32>) {
         self.events.push(EventRow { kind, event, error_code, instance: self.instance.clone() });
-        self.dirty = true;
+        self.unwritten = Unwritten::Anything;
     }
 }
 
@@ -341,6 +366,40 @@ mod tests {
             slot.happen(&event(kind, result), 100, at(1));
             assert_eq!(slot.instance.status, Status::Granted, "{kind}/{result}");
         }
+    }
+
+    /// A check that brings nothing new writes a time, and one that does writes it all.
+    #[test]
+    fn what_a_check_changes_is_what_is_written() {
+        let known = |seen| {
+            let mut slot = Slot::new(&ask("1.0.0"), at(seen));
+            slot.describe(&ask("1.0.0"), at(seen));
+            Slot::known(slot.instance, None)
+        };
+        let check = |seen, change: fn(&mut Ask), expected| {
+            let mut slot = known(seen);
+            let mut ask = ask("1.0.0");
+            change(&mut ask);
+            slot.describe(&ask, at(10));
+            slot.settle(at(10));
+            slot.release(at(10));
+            assert_eq!(slot.unwritten, expected);
+            assert_eq!(slot.instance.last_seen, at(seen.max(10)));
+        };
+        check(0, |_| {}, Unwritten::Seen);
+        check(10, |_| {}, Unwritten::Nothing);
+        // A clock that went backwards.
+        check(20, |_| {}, Unwritten::Nothing);
+        check(20, |ask| ask.version = "1.0.1".to_owned(), Unwritten::Anything);
+        check(0, |ask| ask.ip = "192.0.2.1".to_owned(), Unwritten::Anything);
+        check(0, |ask| ask.group = "other".parse().unwrap(), Unwritten::Anything);
+        let mut slot = known(0);
+        slot.happen(&event(13, 1), 100, at(0));
+        assert_eq!(slot.unwritten, Unwritten::Anything);
+        let mut slot = known(0);
+        slot.hold(at(0));
+        assert_eq!(slot.unwritten, Unwritten::Anything);
+        assert_eq!(Slot::new(&ask("1.0.0"), at(0)).unwritten, Unwritten::Anything);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::{
     store::{
         ActivityClass, Group, NewActivity, Severity, Status, Store, StoreError, Tx,
         checks::{self, NewEvent, Tally},
-        commit, locked, note,
+        commit, locked, machines, note,
     },
 };
 
@@ -37,8 +37,8 @@ pub async fn sweep(store: &Store, now: Timestamp) -> Result<Vec<StopNotice>, Sto
             if let Some(notice) = stop(&mut tx, &group, now).await? {
                 stops.push(notice);
             }
-            finish(&mut tx, &group, now).await?;
             commit(tx).await?;
+            finish(store, &group, now).await?;
         }
     }
     tracing::debug!(ended, stopped = stops.len(), "swept");
@@ -64,13 +64,14 @@ async fn end_leases(store: &Store, tx: &mut Tx, now: Timestamp) -> Result<usize,
         let key = (lease.app.clone(), lease.group.clone(), lease.version.clone());
         tallies.entry(key).or_default().missing += 1;
         let machines = BTreeSet::from([lease.machine.clone()]);
-        let Some(mut instance) = checks::instances_of(tx, &lease.app, &machines).await?.pop()
+        let Some(mut instance) =
+            machines::instances_of(tx, store.kind(), &lease.app, &machines).await?.pop()
         else {
             continue;
         };
         instance.status = Status::Undefined;
         instance.status_since = now;
-        checks::write_instances(tx, &[&instance]).await?;
+        machines::write_instances(tx, &[&instance]).await?;
         let event =
             NewEvent { instance: &instance, kind: "expired", event: None, error_code: None };
         checks::write_events(tx, &[event], now).await?;
@@ -108,16 +109,23 @@ async fn stop(
     Ok(None)
 }
 
-async fn finish(tx: &mut Tx, group: &Group, now: Timestamp) -> Result<(), StoreError> {
+/// Looks whether a rollout is complete before it takes the lock, so that no check waits for that.
+async fn finish(store: &Store, group: &Group, now: Timestamp) -> Result<(), StoreError> {
     let Some(version) = &group.rolling_version else { return Ok(()) };
     let since = now.checked_sub(DAY).unwrap_or(Timestamp::MIN);
-    if checks::others(tx, group, version, since).await? > 0 {
+    if checks::any_other(store, group, version, since).await? == checks::Others::Some {
         return Ok(());
     }
-    checks::set_rolling(tx, &group.app, &group.id, None).await?;
+    let mut tx = store.begin().await?;
+    let Ok(present) = locked(&mut tx, store, &group.app, &group.id).await else { return Ok(()) };
+    if present.rolling_version != group.rolling_version {
+        return Ok(());
+    }
+    checks::set_rolling(&mut tx, &group.app, &group.id, None).await?;
     let message = format!("every machine of group {} has {version}", group.label);
     let what = activity(group, ActivityClass::RolloutFinished, Severity::Success, version, message);
-    note(tx, now, &what).await
+    note(&mut tx, now, &what).await?;
+    commit(tx).await
 }
 
 fn activity(

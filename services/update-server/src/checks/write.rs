@@ -3,9 +3,9 @@
 use super::{
     StopNotice,
     batch::Work,
-    state::{EventRow, LeaseRow, Slot},
+    state::{EventRow, LeaseRow, Slot, Unwritten},
 };
-use crate::store::{Instance, Lease, StoreError, Tx, checks, note};
+use crate::store::{Instance, Lease, StoreError, Tx, checks, machines, note};
 
 pub(super) async fn everything(
     tx: &mut Tx,
@@ -27,9 +27,12 @@ pub(super) async fn everything(
             checks::insert_lease(tx, &row(lease)).await?;
         }
     }
-    let instances: Vec<&Instance> =
-        slots.iter().filter(|slot| slot.dirty).map(|slot| &slot.instance).collect();
-    checks::write_instances(tx, &instances).await?;
+    let unwritten = |what: Unwritten| {
+        slots.iter().filter(move |slot| slot.unwritten == what).map(|slot| &slot.instance)
+    };
+    machines::write_seen(tx, unwritten(Unwritten::Seen), work.now).await?;
+    let instances: Vec<&Instance> = unwritten(Unwritten::Anything).collect();
+    machines::write_instances(tx, &instances).await?;
     let events: Vec<checks::NewEvent<'_>> =
         slots.iter().flat_map(|slot| &slot.events).map(new_event).collect();
     checks::write_events(tx, &events, work.now).await?;

@@ -11,7 +11,7 @@ use camino::Utf8PathBuf;
 pub use table::{SETTINGS, Setting};
 
 use crate::{oidc::OidcSettings, syncer::SyncSettings, tls::TlsFiles};
-use values::{base_url, choice, oidc, parsed, positive, sync, tls};
+use values::{base_url, choice, oidc, parsed, positive, speed, sync, tls};
 
 /// The configuration, validated.
 #[derive(Clone, Debug)]
@@ -58,6 +58,8 @@ pub struct Config {
     pub addresses: Addresses,
     /// How long requests may take to end when the server ends, in seconds.
     pub shutdown_seconds: u64,
+    /// How many times as fast as the system's the clock goes; 1 but for simulations.
+    pub clock_speed: u32,
     /// Whether logs are JSON.
     pub log_format: LogFormat,
     /// How much is logged.
@@ -228,6 +230,7 @@ impl Config {
                 &text("shutdown-seconds"),
                 "a number of seconds",
             )?,
+            clock_speed: speed("clock-speed", &text("clock-speed"))?,
             log_format: choice(
                 "log-format",
                 &text("log-format"),
@@ -326,6 +329,7 @@ mod tests {
         };
         check(&[("listen", "here")], "`listen` is `here`");
         check(&[("sweep-interval", "0")], "above 0");
+        check(&[("clock-speed", "0")], "from 1 to 10000");
         check(&[("authentication", "maybe")], "required, off or auto");
         check(&[("base-url", "ftp://x")], "http or https");
         check(&[("releases", "/r")], "`releases` needs `root`");

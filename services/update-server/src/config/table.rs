@@ -117,6 +117,11 @@ pub const SETTINGS: &[Setting] = &[
         "yes if a proxy in front sets X-Forwarded-For, which is believed then",
     ),
     setting("shutdown-seconds", "20", "How long requests may take to end when the server ends"),
+    setting(
+        "clock-speed",
+        "1",
+        "How many times as fast as the system's the server's clock goes: to simulate a day in minutes, and for nothing else",
+    ),
     setting("log-format", "text", "text or json"),
     setting("log-level", "info", "error, warn, info, debug or trace"),
 ];

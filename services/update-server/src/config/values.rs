@@ -25,6 +25,14 @@ pub(super) fn positive(key: &'static str, value: &str) -> Result<u64, ConfigErro
     }
 }
 
+pub(super) fn speed(key: &'static str, value: &str) -> Result<u32, ConfigError> {
+    let expected = "a whole number from 1 to 10000";
+    match parsed(key, value, expected)? {
+        speed @ 1..=10_000 => Ok(speed),
+        _ => Err(ConfigError::Value { key, value: value.to_owned(), expected }),
+    }
+}
+
 pub(super) fn choice<T: Copy>(
     key: &'static str,
     value: &str,

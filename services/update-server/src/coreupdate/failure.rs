@@ -74,7 +74,7 @@ impl From<StoreError> for Failure {
         if status.is_server_error() {
             tracing::error!(error = %crate::chain(&error), "a request failed");
             let message = match error {
-                StoreError::Full { .. } => {
+                error if error.is_full() => {
                     "the disk of the database is full; nothing was kept, so make room and try again"
                 }
                 _ => "the database did not do it; try again later, and see the log of the server",

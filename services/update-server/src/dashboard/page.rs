@@ -128,7 +128,7 @@ impl PageError {
                 format!("The request {what}."),
                 "Nothing was changed. Go back and use the form of the page.",
             ),
-            Self::Store(error @ StoreError::Full { .. }) => (
+            Self::Store(error) if error.is_full() => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The disk is full",
                 sentence(error),

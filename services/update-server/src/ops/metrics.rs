@@ -110,6 +110,9 @@ pub(super) async fn text(app: &App) -> Result<String, StoreError> {
     ] {
         Metric::new(&mut text, name, "counter", help).value(&[], count.load(Relaxed));
     }
+    let help = "Bytes that the database takes.";
+    Metric::new(&mut text, "slipway_database_bytes", "gauge", help)
+        .value(&[], app.store.size().await?);
     groups(app, &mut text).await?;
     Ok(text)
 }

@@ -12,7 +12,7 @@ use axum::{
 };
 
 pub use metrics::Metrics;
-pub use tasks::{forget_old, sweep_often, tell_webhook};
+pub use tasks::{checkpoint_often, forget_old, sweep_often, tell_webhook};
 
 use crate::app::App;
 

@@ -10,6 +10,9 @@ use crate::{
     checks::{StopNotice, sweep},
 };
 
+/// How often the log of SQLite is moved.
+const CHECKPOINT: Duration = Duration::from_secs(1);
+
 /// How long the webhook may take.
 const WEBHOOK: Duration = Duration::from_secs(10);
 
@@ -30,6 +33,22 @@ pub async fn sweep_often(app: App, stops: mpsc::UnboundedSender<StopNotice>) {
             Err(error) => {
                 tracing::warn!(error = %crate::chain(&error), "cannot sweep; the next time does it");
             }
+        }
+    }
+}
+
+/// Moves what SQLite has logged to its place, until the server ends.
+pub async fn checkpoint_often(app: App) {
+    let mut ticks = time::interval(CHECKPOINT);
+    ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+    let mut ending = app.ending.clone();
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = ending.wait_for(|ending| *ending) => return,
+        }
+        if let Err(error) = app.store.checkpoint().await {
+            tracing::debug!(error = %crate::chain(&error), "cannot move the log of the database");
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use super::{
@@ -68,6 +71,17 @@ pub(crate) struct Cache {
     newest: Mutex<Arc<Catalog>>,
     /// Held by whoever reads the next one. The others wait, and take what was read.
     reading: tokio::sync::Mutex<()>,
+    /// How many looks at the generation have begun.
+    looks: AtomicU64,
+    /// The last look that ended. Held by whoever looks.
+    last: tokio::sync::Mutex<Look>,
+}
+
+/// A look at the generation: its number, and what it came to.
+#[derive(Debug, Default)]
+struct Look {
+    number: u64,
+    found: Option<Result<Arc<Catalog>, Arc<StoreError>>>,
 }
 
 impl Cache {
@@ -142,11 +156,24 @@ fn legacy_track(id: &str) -> Option<&'static str> {
 }
 
 impl Store {
-    /// The catalog as the database has it now: from memory if nothing has changed.
+    /// The catalog as the database has it now: from memory if nothing has changed. Whoever asks at the same time shares a
+    /// look at the database, which began after each of them asked: so everybody sees what was changed before.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn catalog(&self) -> Result<Arc<Catalog>, StoreError> {
+        let begun = self.cached.looks.load(Ordering::SeqCst);
+        let mut last = self.cached.last.lock().await;
+        if let (true, Some(found)) = (last.number > begun, &last.found) {
+            return found.clone().map_err(StoreError::Shared);
+        }
+        let number = self.cached.looks.fetch_add(1, Ordering::SeqCst) + 1;
+        let found = self.look().await.map_err(Arc::new);
+        *last = Look { number, found: Some(found.clone()) };
+        found.map_err(StoreError::Shared)
+    }
+
+    async fn look(&self) -> Result<Arc<Catalog>, StoreError> {
         let query = sql!("SELECT number FROM settings WHERE name = 'generation'");
         let generation =
             single(query, &self.pool, "read the generation").await?.number("number")?;

@@ -1,16 +1,17 @@
 //! What a batch of checks reads and writes: many rows by few statements.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Group, Instance, Lease, Row, StoreError, Tx,
-    sql::{Query, all, millis, placeholders, run, signed, single, sql},
+    Group, Instance, Lease, Row, Store, StoreError, Tx,
+    machines::in_pieces,
+    sql::{Query, all, maybe, millis, placeholders, run, signed, single, sql},
 };
 use crate::{
     clock::time,
-    ids::{AppId, GroupId, MachineId},
+    ids::{AppId, GroupId},
     policy::Counters,
 };
 
@@ -73,62 +74,6 @@ impl GroupCounts {
         self.open = self.open.saturating_sub(u64::from(counted));
         self.tallies.entry(version.to_owned()).or_default().add(tally);
     }
-}
-
-/// How many rows one statement takes; a few sizes, so that few statements are prepared.
-fn pieces(mut rest: usize) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let size = [64, 16, 4, 1].into_iter().find(|size| *size <= rest)?;
-        rest -= size;
-        Some(size)
-    })
-}
-
-fn in_pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
-    let mut sizes = pieces(rows.len());
-    std::iter::from_fn(move || {
-        let (piece, rest) = rows.split_at(sizes.next()?);
-        rows = rest;
-        Some(piece)
-    })
-}
-
-async fn of_machines(
-    tx: &mut Tx,
-    select: &str,
-    app: &AppId,
-    machines: &BTreeSet<MachineId>,
-) -> Result<Vec<Row>, StoreError> {
-    let machines: Vec<&MachineId> = machines.iter().collect();
-    let mut rows = Vec::with_capacity(machines.len());
-    for piece in in_pieces(&machines) {
-        let numbers: Vec<String> =
-            (2..piece.len() + 2).map(|number| format!("${number}")).collect();
-        let text = format!("{select} AND app_id = $1 AND machine_id IN ({})", numbers.join(","));
-        let query: Query<'_> = sqlx::query(sqlx::AssertSqlSafe(text)).bind(app.as_str());
-        let query = piece.iter().fold(query, |query, machine| query.bind(machine.as_str()));
-        rows.extend(all(query, &mut **tx, "read the instances").await?);
-    }
-    Ok(rows)
-}
-
-pub(crate) async fn instances_of(
-    tx: &mut Tx,
-    app: &AppId,
-    machines: &BTreeSet<MachineId>,
-) -> Result<Vec<Instance>, StoreError> {
-    let rows = of_machines(tx, "SELECT * FROM instances WHERE 1 = 1", app, machines).await?;
-    rows.iter().map(Instance::from_row).collect()
-}
-
-pub(crate) async fn leases_of(
-    tx: &mut Tx,
-    app: &AppId,
-    machines: &BTreeSet<MachineId>,
-) -> Result<Vec<Lease>, StoreError> {
-    let rows =
-        of_machines(tx, "SELECT * FROM leases WHERE ended_at IS NULL", app, machines).await?;
-    rows.iter().map(Lease::from_row).collect()
 }
 
 /// The counters of a group; what its policy does not ask for is not counted.
@@ -224,79 +169,22 @@ pub(crate) async fn add_checks(
     checks: &BTreeMap<(AppId, GroupId, String), i64>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let begin = |seconds: i64| millis(now) - millis(now).rem_euclid(seconds * 1000);
     for ((app, group, version), count) in checks {
-        for resolution in [60i64, 3600] {
-            let query = sql!(
-                "INSERT INTO checks (app_id, group_id, resolution, at, version, count) VALUES ($1, $2, $3, $4, $5, $6) \
-                 ON CONFLICT (app_id, group_id, resolution, at, version) DO UPDATE SET count = checks.count + excluded.count",
-                app.as_str(),
-                group.as_str(),
-                resolution,
-                millis(now) - millis(now).rem_euclid(resolution * 1000),
-                version.as_str(),
-                *count
-            );
-            run(query, &mut **tx, "count the checks").await?;
-        }
-    }
-    Ok(())
-}
-
-const COLUMNS: &str = "app_id, machine_id, group_id, track, version, arch, oem, oem_version, aleph_version, alias, given_alias, ip, \
-                       boot_id, install_source, status, status_since, update_version, granted_at, error_code, event_type, \
-                       event_result, pin, first_seen, last_seen";
-
-const UPDATES: &str = "group_id = excluded.group_id, track = excluded.track, version = excluded.version, arch = excluded.arch, \
-                       oem = excluded.oem, oem_version = excluded.oem_version, aleph_version = excluded.aleph_version, \
-                       alias = excluded.alias, ip = excluded.ip, boot_id = excluded.boot_id, \
-                       install_source = excluded.install_source, status = excluded.status, status_since = excluded.status_since, \
-                       update_version = excluded.update_version, granted_at = excluded.granted_at, \
-                       error_code = excluded.error_code, event_type = excluded.event_type, \
-                       event_result = excluded.event_result, last_seen = excluded.last_seen";
-
-/// Writes machines; what operators set (alias, pin) and when they were first seen stays as it is.
-pub(crate) async fn write_instances(
-    tx: &mut Tx,
-    instances: &[&Instance],
-) -> Result<(), StoreError> {
-    for piece in in_pieces(instances) {
-        let text = format!(
-            "INSERT INTO instances ({COLUMNS}) VALUES {} ON CONFLICT (app_id, machine_id) DO UPDATE SET {UPDATES}",
-            placeholders(piece.len(), 24)
+        let query = sql!(
+            "INSERT INTO checks (app_id, group_id, resolution, at, version, count) \
+             VALUES ($1, $2, 60, $3, $4, $5), ($1, $2, 3600, $6, $4, $5) \
+             ON CONFLICT (app_id, group_id, resolution, at, version) DO UPDATE SET count = checks.count + excluded.count",
+            app.as_str(),
+            group.as_str(),
+            begin(60),
+            version.as_str(),
+            *count,
+            begin(3600)
         );
-        let query: Query<'_> = sqlx::query(sqlx::AssertSqlSafe(text));
-        let query = piece.iter().fold(query, |query, instance| bind_instance(query, instance));
-        run(query, &mut **tx, "write the instances").await?;
+        run(query, &mut **tx, "count the checks").await?;
     }
     Ok(())
-}
-
-fn bind_instance<'q>(query: Query<'q>, instance: &Instance) -> Query<'q> {
-    query
-        .bind(instance.app.as_str())
-        .bind(instance.machine.as_str())
-        .bind(instance.group.as_str())
-        .bind(instance.track.as_str())
-        .bind(instance.version.as_str())
-        .bind(instance.arch.number())
-        .bind(instance.oem.as_str())
-        .bind(instance.oem_version.as_str())
-        .bind(instance.aleph_version.as_str())
-        .bind(instance.alias.as_str())
-        .bind(instance.given_alias.as_str())
-        .bind(instance.ip.as_str())
-        .bind(instance.boot_id.as_str())
-        .bind(instance.install_source.as_str())
-        .bind(instance.status.number())
-        .bind(millis(instance.status_since))
-        .bind(instance.update_version.clone())
-        .bind(instance.granted_at.map(millis))
-        .bind(instance.error_code)
-        .bind(instance.event_type)
-        .bind(instance.event_result)
-        .bind(instance.pin.clone())
-        .bind(millis(instance.first_seen))
-        .bind(millis(instance.last_seen))
 }
 
 /// An event to be written.
@@ -426,35 +314,28 @@ pub(crate) async fn stop_group(tx: &mut Tx, group: &Group, reason: &str) -> Resu
     run(query, &mut **tx, "note a change").await.map(drop)
 }
 
-/// How many machines of a group, seen since a time, run something else than a version.
-pub(crate) async fn others(
-    tx: &mut Tx,
+/// Whether any machine of a group, seen since a time, runs something else than a version. It looks at the whole group if none
+/// does, so no transaction should wait for it.
+pub(crate) async fn any_other(
+    store: &Store,
     group: &Group,
     version: &str,
     since: Timestamp,
-) -> Result<i64, StoreError> {
+) -> Result<Others, StoreError> {
     let query = sql!(
-        "SELECT COUNT(*) AS total FROM instances WHERE app_id = $1 AND group_id = $2 AND last_seen >= $3 AND version <> $4",
+        "SELECT version FROM instances WHERE app_id = $1 AND group_id = $2 AND last_seen >= $3 AND version <> $4 LIMIT 1",
         group.app.as_str(),
         group.id.as_str(),
         millis(since),
         version
     );
-    single(query, &mut **tx, "count the instances").await?.number("total")
+    let found = maybe(query, &store.pool, "look for instances of other versions").await?;
+    Ok(if found.is_some() { Others::Some } else { Others::None })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_are_written_in_few_sizes() {
-        let sizes = |rows: usize| pieces(rows).collect::<Vec<_>>();
-        assert_eq!(sizes(0), [0usize; 0]);
-        assert_eq!(sizes(3), [1, 1, 1]);
-        assert_eq!(sizes(87), [64, 16, 4, 1, 1, 1]);
-        let rows: Vec<usize> = (0..87).collect();
-        let again: Vec<usize> = in_pieces(&rows).flatten().copied().collect();
-        assert_eq!(again, rows);
-    }
+/// Whether there are machines of other versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Others {
+    Some,
+    None,
 }

@@ -1,5 +1,7 @@
 //! What can go wrong with what is kept.
 
+use std::sync::Arc;
+
 /// A reason why the store did not do something.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -79,6 +81,9 @@ pub enum StoreError {
         /// What is wrong with it.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// What several had asked for together went wrong.
+    #[error(transparent)]
+    Shared(Arc<Self>),
     /// A backup could not be written.
     #[error("cannot write the backup `{path}`")]
     Backup {
@@ -146,8 +151,19 @@ impl StoreError {
         }
     }
 
+    /// Whether there is no room on the disk of the database.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Shared(source) => source.is_full(),
+            _ => matches!(self, Self::Full { .. }),
+        }
+    }
+
     /// Whether trying again later may help: the database is away or busy, or its disk is full. Nothing was kept.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Database { .. } | Self::Full { .. })
+        match self {
+            Self::Shared(source) => source.is_temporary(),
+            _ => matches!(self, Self::Database { .. } | Self::Full { .. }),
+        }
     }
 }

@@ -14,11 +14,13 @@ mod apps;
 mod backup;
 mod catalog;
 mod channels;
+mod checkpoint;
 pub(crate) mod checks;
 mod error;
 mod groups;
 mod instances;
 mod leases;
+pub(crate) mod machines;
 mod migrate;
 mod packages;
 mod rows;
@@ -115,6 +117,8 @@ impl Store {
             .idle_timeout(if memory { None } else { Some(Duration::from_secs(600)) })
             .max_lifetime(None)
             .acquire_timeout(ACQUIRE)
+            // A server may be gone since a connection was last used; a file is not.
+            .test_before_acquire(kind == Kind::Postgres)
             // A commit that fails for want of room can leave a connection of SQLite inside a transaction that is none any more.
             // Nothing could begin on it again.
             .before_acquire(|connection, _| {
@@ -174,15 +178,18 @@ pub(crate) async fn commit(tx: Tx) -> Result<(), StoreError> {
 async fn prepare(connection: &mut sqlx::AnyConnection, kind: Kind) -> Result<(), sqlx::Error> {
     let settings = match kind {
         // FULL: a grant that was answered is on the disk, even when the power fails.
-        Kind::Sqlite => {
+        Kind::Sqlite => format!(
             "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-             PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000;"
-        }
+             PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = {};",
+            checkpoint::PAGES_OF_A_COMMIT
+        ),
         Kind::Postgres => {
             "SET timezone = 'UTC'; SET lock_timeout = '10s'; SET statement_timeout = '30s';"
+                .to_owned()
         }
     };
-    sqlx::raw_sql(settings).execute(connection).await.map(drop)
+    // All of it is ours.
+    sqlx::raw_sql(sqlx::AssertSqlSafe(settings)).execute(connection).await.map(drop)
 }
 
 fn with_create(url: &str, kind: Kind) -> String {

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Row, Status, Store, StoreError,
-    sql::{all, millis, signed, sql},
+    Kind, Row, Status, Store, StoreError,
+    sql::{all, millis, signed, single, sql},
 };
 use crate::ids::{AppId, GroupId};
 
@@ -202,6 +202,21 @@ impl Store {
             Ok(TimedCount { at, version, count: count(row)? })
         };
         self.over_time(statement, app, group, span, read).await
+    }
+
+    /// How many bytes the database takes; with SQLite without its log, which is written over again and again.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn size(&self) -> Result<u64, StoreError> {
+        let statement = match self.kind {
+            Kind::Sqlite => {
+                "SELECT page_count * page_size AS bytes FROM pragma_page_count(), pragma_page_size()"
+            }
+            Kind::Postgres => "SELECT pg_database_size(current_database()) AS bytes",
+        };
+        let row = single(sql!(statement), &self.pool, "measure the database").await?;
+        Ok(row.number("bytes")?.try_into().unwrap_or_default())
     }
 
     /// Counts of an application or a group (`$1`, `$2`) since a time (`$3`).

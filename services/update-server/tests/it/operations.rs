@@ -26,6 +26,8 @@ on_both! {
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
+        let size = text.lines().find_map(|line| line.strip_prefix("slipway_database_bytes "));
+        assert!(size.unwrap().parse::<u64>().unwrap() > 100_000, "{size:?}");
         assert_eq!(world.get("/health").await.0, 200);
         assert_eq!(world.get("/ready").await.0, 200);
     }

@@ -286,6 +286,43 @@ async fn a_url_of_no_database_is_refused_and_not_shown() {
     assert!(!slipway_update_server::chain(&error).contains("secret"), "{error}");
 }
 
+/// What was logged while the log is moved is there as well, and the log does not grow for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_sqlite_is_moved_beside_commits() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("logged.sqlite");
+    let store = Store::open(&format!("sqlite:{}", path.display()), 4).await.unwrap();
+    let by = By::system(crate::world::start_of_time());
+    let describe = async |number: usize| {
+        let application = Application {
+            id: format!("app-{number}").parse().unwrap(),
+            product_id: None,
+            label: "x".to_owned(),
+            description: "x".repeat(200_000),
+            created_at: by.at,
+        };
+        store.create_app(&by, &application).await.unwrap();
+    };
+    for round in 0..4 {
+        let writing = async {
+            for number in 0..60 {
+                describe(round * 60 + number).await;
+            }
+        };
+        let moving = async {
+            for _ in 0..6 {
+                store.checkpoint().await.unwrap();
+            }
+        };
+        futures::join!(writing, moving);
+        store.checkpoint().await.unwrap();
+    }
+    assert_eq!(store.apps().await.unwrap().len(), 240);
+    // 24 MB of descriptions a round, in the application and in the audit log.
+    let log = fs_err::metadata(path.with_extension("sqlite-wal")).unwrap().len();
+    assert!(log < 70_000_000, "{log}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_is_a_database() {
     let world = World::with(&[]).await;

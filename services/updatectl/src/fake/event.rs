@@ -9,6 +9,8 @@ pub enum Event {
     Checked {
         /// How long it took.
         took: Duration,
+        /// How long it had waited for a request to end, so that it could be sent.
+        late: Duration,
         /// The answer.
         outcome: Outcome,
     },

@@ -21,6 +21,8 @@ pub struct Profile {
     pub board: String,
     /// `scheduler` or `ondemandupdate`.
     pub source: InstallSource,
+    /// The version whose updates fail, or whose hosts vanish; any version if absent.
+    pub bad_version: Option<String>,
     /// How many updates of a hundred fail.
     pub fail_percent: f64,
     /// How many hosts of a hundred vanish when they begin an update.
@@ -137,15 +139,17 @@ impl Host {
         self.previous = None;
     }
 
-    /// What it does with an update, by its dice.
-    pub fn steps(&mut self, profile: &Profile) -> Vec<Step> {
+    /// What it does with an update to a version, by its dice.
+    pub fn steps(&mut self, profile: &Profile, version: &str) -> Vec<Step> {
+        let bad = profile.bad_version.as_deref().is_none_or(|bad| bad == version);
+        let percent = |percent: f64| if bad { percent } else { 0.0 };
         let event = |kind, result| Step::Send(Message::Event(OmahaEvent::new(kind, result)));
         let mut steps = vec![event(EventType::UpdateDownloadStarted, EventResult::Success)];
-        if self.dice.percent(profile.vanish_percent) == Chance::Comes {
+        if self.dice.percent(percent(profile.vanish_percent)) == Chance::Comes {
             steps.push(Step::Vanish);
             return steps;
         }
-        if self.dice.percent(profile.fail_percent) == Chance::Comes {
+        if self.dice.percent(percent(profile.fail_percent)) == Chance::Comes {
             steps.push(Step::Send(Message::Event(OmahaEvent::failure(ErrorCode::new(
                 profile.error_code,
             )))));
@@ -184,6 +188,7 @@ mod tests {
             oem: "fakeclient".into(),
             board: "amd64-usr".into(),
             source: InstallSource::Scheduler,
+            bad_version: None,
             fail_percent: 0.0,
             vanish_percent: 0.0,
             error_code: 2000,
@@ -200,7 +205,7 @@ mod tests {
     }
 
     fn check(profile: &Profile, expected: &[(u32, u32)], last: &Step) {
-        let steps = Host::new(1, 1, "1.0.0").steps(profile);
+        let steps = Host::new(1, 1, "1.0.0").steps(profile, "2.0.0");
         assert_eq!(events(&steps), expected);
         assert_eq!(steps.last(), Some(last));
     }
@@ -218,8 +223,19 @@ mod tests {
     }
 
     #[test]
+    fn one_version_is_bad_and_no_other() {
+        let bad = |version: &str| Profile {
+            bad_version: Some(version.to_owned()),
+            fail_percent: 100.0,
+            ..profile()
+        };
+        check(&bad("2.0.0"), &[(13, 1), (3, 0)], &Step::Fail);
+        check(&bad("3.0.0"), &[(13, 1), (14, 1), (3, 1)], &Step::Reboot);
+    }
+
+    #[test]
     fn pings_come_before_the_reboot() {
-        let steps = Host::new(1, 1, "1.0.0").steps(&Profile { pings: 2, ..profile() });
+        let steps = Host::new(1, 1, "1.0.0").steps(&Profile { pings: 2, ..profile() }, "2.0.0");
         assert_eq!(steps.iter().filter(|step| **step == Step::Send(Message::Ping)).count(), 2);
     }
 

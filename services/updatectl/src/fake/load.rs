@@ -1,15 +1,17 @@
-//! Many hosts at once, within bounds.
+//! Many hosts at once, within bounds: they wait in one schedule, and as many workers speak for them as there may be requests at
+//! once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use slipway_omaha::CheckStatus;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::host::{Host, Message, Profile, Step};
+use super::schedule::Schedule;
 use super::{Event, Outcome, Report};
 use crate::{Client, CtlError};
 
@@ -51,9 +53,22 @@ pub struct Load {
 struct World {
     client: Client,
     load: Load,
-    permits: Semaphore,
+    schedule: Schedule<Box<Life>>,
     checks_left: AtomicU64,
     events: mpsc::Sender<Event>,
+}
+
+/// A host, and what it does when its turn comes.
+struct Life {
+    host: Host,
+    next: Next,
+}
+
+enum Next {
+    /// It asks for an update.
+    Check,
+    /// It goes on with one.
+    Update { version: String, steps: std::vec::IntoIter<Step> },
 }
 
 /// Lets them live, tells `heard` what they do, and says what came of it.
@@ -66,16 +81,17 @@ pub async fn run(
     let duration = load.duration;
     let world = Arc::new(World {
         client: client.clone(),
-        permits: Semaphore::new(load.connections.max(1)),
+        schedule: Schedule::new(),
         checks_left: AtomicU64::new(load.checks.unwrap_or(u64::MAX)),
         load,
         events,
     });
+    world.populate();
     let begun = Instant::now();
-    let mut hosts = JoinSet::new();
-    for number in 0..world.load.hosts {
+    let mut workers = JoinSet::new();
+    for _ in 0..world.load.connections.max(1) {
         let world = Arc::clone(&world);
-        hosts.spawn(async move { live(&world, number).await });
+        workers.spawn(async move { world.work().await });
     }
     // The channel closes when the last host is gone.
     drop(world);
@@ -89,45 +105,118 @@ pub async fn run(
     // Either all are gone, or the time is up.
     let _in_time = timeout(duration, counting).await.is_ok();
     report.elapsed = begun.elapsed();
-    hosts.abort_all();
+    workers.abort_all();
     Ok(report)
 }
 
-/// The life of a host, until it vanishes or the checks are used up.
-async fn live(world: &World, number: u64) {
-    let Load { seed, version, pause, .. } = &world.load;
-    let mut host = Host::new(*seed, number, version);
-    loop {
-        let wait = pause.min + (pause.max - pause.min).max(0.0) * host.dice().unit();
-        sleep(Duration::from_secs_f64(wait.max(0.0))).await;
-        if !world.may_check() {
-            return;
+impl World {
+    /// Gives each host its first turn.
+    fn populate(&self) {
+        let now = Instant::now();
+        for number in 0..self.load.hosts {
+            let mut host = Host::new(self.load.seed, number, &self.load.version);
+            let due = now + self.pause(&mut host);
+            self.schedule.add(Box::new(Life { host, next: Next::Check }), due);
         }
-        if let Some(version) = check(world, &mut host).await
-            && update(world, &mut host, &version).await == Fate::Gone
-        {
-            return;
+    }
+
+    /// Speaks for one host after the other, until all are gone.
+    async fn work(&self) {
+        while let Some((mut life, late)) = self.schedule.next().await {
+            match self.turn(&mut life, late).await {
+                Some(wait) => self.schedule.put(life, Instant::now() + wait),
+                None => self.schedule.gone(),
+            }
         }
+    }
+
+    /// Lets a host do what comes next; how long it waits afterwards, unless it is gone.
+    async fn turn(&self, life: &mut Life, late: Duration) -> Option<Duration> {
+        match &mut life.next {
+            Next::Check => {
+                if !self.may_check() {
+                    return None;
+                }
+                match self.check(&mut life.host, late).await {
+                    Some(version) => {
+                        let steps = life.host.steps(&self.load.profile, &version).into_iter();
+                        life.next = Next::Update { version, steps };
+                        Some(Duration::ZERO)
+                    }
+                    None => Some(self.pause(&mut life.host)),
+                }
+            }
+            Next::Update { version, steps } => {
+                match self.step(&mut life.host, version, steps).await {
+                    Fate::Updates => Some(Duration::from_secs_f64(self.load.pause.step.max(0.0))),
+                    Fate::Checks => {
+                        life.next = Next::Check;
+                        Some(self.pause(&mut life.host))
+                    }
+                    Fate::Gone => None,
+                }
+            }
+        }
+    }
+
+    fn pause(&self, host: &mut Host) -> Duration {
+        let Pause { min, max, .. } = self.load.pause;
+        let wait = min + (max - min).max(0.0) * host.dice().unit();
+        Duration::from_secs_f64(wait.max(0.0))
+    }
+
+    /// Asks for an update; gives the version that was granted.
+    async fn check(&self, host: &mut Host, late: Duration) -> Option<String> {
+        let (answer, took) = self.send(host, &Message::Check).await?;
+        host.answered();
+        let outcome = outcome(&answer);
+        let granted = match &outcome {
+            Outcome::Granted { version } => Some(version.clone()),
+            Outcome::Nothing | Outcome::Other(_) => None,
+        };
+        self.tell(Event::Checked { took, late, outcome }).await;
+        granted
+    }
+
+    /// Goes on with an update, up to what is sent next.
+    async fn step(
+        &self,
+        host: &mut Host,
+        version: &str,
+        steps: &mut std::vec::IntoIter<Step>,
+    ) -> Fate {
+        match steps.next() {
+            Some(Step::Send(message)) => {
+                if self.send(host, &message).await.is_some() {
+                    self.tell(Event::Reported).await;
+                }
+                return Fate::Updates;
+            }
+            Some(Step::Vanish) => {
+                self.tell(Event::Vanished).await;
+                return Fate::Gone;
+            }
+            Some(Step::Fail) => self.tell(Event::Failed).await,
+            Some(Step::Reboot) => {
+                let from = host.reboot(version);
+                let machine = host.machine().to_owned();
+                self.tell(Event::Updated { machine, from, to: version.to_owned() }).await;
+            }
+            None => {}
+        }
+        Fate::Checks
     }
 }
 
-/// Whether a host goes on.
+/// How a host goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
-    Lives,
+    /// With its update.
+    Updates,
+    /// With a check.
+    Checks,
+    /// Not at all.
     Gone,
-}
-
-/// Asks for an update; gives the version that was granted.
-async fn check(world: &World, host: &mut Host) -> Option<String> {
-    let (answer, took) = world.send(host, &Message::Check).await?;
-    host.answered();
-    let outcome = outcome(&answer);
-    world.tell(Event::Checked { took, outcome: outcome.clone() }).await;
-    match outcome {
-        Outcome::Granted { version } => Some(version),
-        Outcome::Nothing | Outcome::Other(_) => None,
-    }
 }
 
 fn outcome(answer: &slipway_omaha::Response) -> Outcome {
@@ -143,30 +232,6 @@ fn outcome(answer: &slipway_omaha::Response) -> Outcome {
     }
 }
 
-async fn update(world: &World, host: &mut Host, version: &str) -> Fate {
-    for step in host.steps(&world.load.profile) {
-        match step {
-            Step::Send(message) => {
-                if world.send(host, &message).await.is_some() {
-                    world.tell(Event::Reported).await;
-                }
-                sleep(Duration::from_secs_f64(world.load.pause.step.max(0.0))).await;
-            }
-            Step::Fail => world.tell(Event::Failed).await,
-            Step::Vanish => {
-                world.tell(Event::Vanished).await;
-                return Fate::Gone;
-            }
-            Step::Reboot => {
-                let from = host.reboot(version);
-                let machine = host.machine().to_owned();
-                world.tell(Event::Updated { machine, from, to: version.to_owned() }).await;
-            }
-        }
-    }
-    Fate::Lives
-}
-
 impl World {
     fn may_check(&self) -> bool {
         self.checks_left
@@ -174,7 +239,7 @@ impl World {
             .is_ok()
     }
 
-    /// Sends a message; gives the answer and how long it took, without the wait for its turn.
+    /// Sends a message; gives the answer and how long it took.
     async fn send(
         &self,
         host: &Host,
@@ -184,11 +249,9 @@ impl World {
         if self.load.verbose {
             self.tell(Event::Said(format!("{}: {document}", host.machine()))).await;
         }
-        let permit = self.permits.acquire().await.ok()?;
         let begun = Instant::now();
         let answer = self.client.post_omaha(document).await;
         let took = begun.elapsed();
-        drop(permit);
         match answer {
             Ok(answer) => {
                 if self.load.verbose {

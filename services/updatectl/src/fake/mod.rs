@@ -12,6 +12,7 @@ mod histogram;
 mod host;
 mod load;
 mod report;
+mod schedule;
 
 pub use event::{Event, Outcome};
 pub use histogram::Histogram;

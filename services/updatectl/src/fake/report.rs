@@ -12,8 +12,12 @@ use super::{Event, Histogram, Outcome};
 pub struct Report {
     /// How long checks took, in microseconds.
     pub checks: Histogram,
+    /// The longest that a check waited for its turn.
+    pub late: Duration,
     /// How many checks were answered with an update.
     pub granted: u64,
+    /// The same, by version.
+    pub versions: BTreeMap<String, u64>,
     /// How many were answered with none.
     pub nothing: u64,
     /// Other answers, by the server's word.
@@ -38,10 +42,14 @@ impl Report {
     /// Counts what a host did.
     pub fn add(&mut self, event: &Event) {
         match event {
-            Event::Checked { took, outcome } => {
+            Event::Checked { took, late, outcome } => {
+                self.late = self.late.max(*late);
                 self.checks.record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
                 match outcome {
-                    Outcome::Granted { .. } => self.granted += 1,
+                    Outcome::Granted { version } => {
+                        self.granted += 1;
+                        *self.versions.entry(version.clone()).or_default() += 1;
+                    }
                     Outcome::Nothing => self.nothing += 1,
                     Outcome::Other(word) => *self.other.entry(word.clone()).or_default() += 1,
                 }
@@ -79,7 +87,9 @@ impl Report {
             "p90_ms": self.milliseconds(0.9),
             "p99_ms": self.milliseconds(0.99),
             "max_ms": self.checks.max() as f64 / 1000.0,
+            "late_seconds": self.late.as_secs_f64(),
             "granted": self.granted,
+            "granted_versions": self.versions,
             "nothing": self.nothing,
             "other": self.other,
             "reports": self.reports,
@@ -124,8 +134,11 @@ mod tests {
     #[test]
     fn everything_is_counted() {
         let mut report = Report { elapsed: Duration::from_secs(2), ..Report::default() };
-        let checked =
-            |millis, outcome| Event::Checked { took: Duration::from_millis(millis), outcome };
+        let checked = |millis, outcome| Event::Checked {
+            took: Duration::from_millis(millis),
+            late: Duration::from_secs(millis),
+            outcome,
+        };
         for event in [
             checked(1, Outcome::Granted { version: "1.2.3".into() }),
             checked(2, Outcome::Nothing),
@@ -145,6 +158,10 @@ mod tests {
         assert_eq!(
             (&json["checks"], &json["granted"], &json["nothing"]),
             (&json!(4), &json!(1), &json!(2))
+        );
+        assert_eq!(
+            (&json["granted_versions"]["1.2.3"], &json["late_seconds"]),
+            (&json!(1), &json!(4.0))
         );
         assert_eq!(
             (&json["other"]["error-internal"], &json["lost"], &json["last_loss"]),

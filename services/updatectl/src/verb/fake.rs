@@ -34,6 +34,9 @@ pub(crate) struct Fake {
     /// How many updates of a hundred fail
     #[arg(long, default_value_t = 1.0, value_name = "PERCENT")]
     errorrate: f64,
+    /// Let only updates to this version fail or vanish [default: to any]
+    #[arg(long, value_name = "VERSION")]
+    bad_version: Option<String>,
     /// Code of those failures
     #[arg(long, default_value_t = 2000, value_name = "CODE")]
     error_code: u32,
@@ -113,6 +116,7 @@ impl Fake {
                 } else {
                     InstallSource::Scheduler
                 },
+                bad_version: self.bad_version.clone(),
                 fail_percent: self.errorrate,
                 vanish_percent: self.vanish,
                 error_code: self.error_code,

@@ -1,6 +1,7 @@
 //! `bench`: the numbers of the design, measured.
 
 mod guest;
+mod server;
 mod usage;
 
 use std::{
@@ -45,6 +46,8 @@ pub(crate) async fn run(context: &Context, args: &BenchArgs) -> anyhow::Result<(
             Row::Boot => guest::measure(context, args)?,
             Row::Size => vec![size(context, args).await?],
             Row::Cold => cold(context, args).await?,
+            Row::Server => server::measure(context, args).await?,
+            Row::Day => server::day(context, args).await?,
         });
     }
     report::print("| what | measured | goal |\n|---|---|---|");
