@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use camino::Utf8PathBuf;
-use slipway_build::{Graph, Kind, NodeId, NodeStates};
+use slipway_build::{Graph, Kind, NodeId};
 use slipway_packages_manifest::DiskFormat;
 
 use crate::{
@@ -70,28 +70,24 @@ fn compare(
     graph: &Graph,
     wanted: &[NodeId],
 ) -> anyhow::Result<()> {
-    let states = (NodeStates::of(&first.store), NodeStates::of(&second.store));
+    let results = (first.results(graph, wanted)?, second.results(graph, wanted)?);
     let (mut same, mut differ) = (0, Vec::new());
     for action in graph.closure(wanted)? {
         if action.kind == Kind::Fetch {
             continue;
         }
-        let load = |states: &NodeStates| {
-            states.load(&action.id)?.with_context(|| format!("`{}` was not built", action.id))
-        };
-        let (a, b) = (load(&states.0)?, load(&states.1)?);
-        for (name, digest) in &a.outputs {
-            let other = b.outputs.get(name);
-            if other == Some(digest) {
+        for name in &action.outputs {
+            let a = results.0.output(&action.id, name)?;
+            let b = results.1.output(&action.id, name)?;
+            if a == b {
                 same += 1;
                 continue;
             }
             let output = format!("{} {name}", action.id);
             if differ.is_empty() {
-                let other = other.with_context(|| format!("the second build has no {output}"))?;
                 let gone = || format!("{output} is not in the store any more");
-                let a = first.store.blob(digest)?.with_context(gone)?;
-                let b = second.store.blob(other)?.with_context(gone)?;
+                let a = first.store.blob(&a)?.with_context(gone)?;
+                let b = second.store.blob(&b)?.with_context(gone)?;
                 if let Some(difference) = slipway_compare::compare(&a, &b)? {
                     report::say(format_args!("{output}: {difference}"));
                 }
