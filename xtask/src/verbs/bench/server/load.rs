@@ -56,6 +56,8 @@ pub(super) fn report(printed: &[u8]) -> anyhow::Result<Report> {
     let lost = number("lost")?;
     anyhow::ensure!(lost == 0.0, "{lost} requests had no answer, the last: {}", all["last_loss"]);
     anyhow::ensure!(report.checks > 0.0, "nothing was asked");
+    let refused = all["other"].as_object().is_some_and(|other| !other.is_empty());
+    anyhow::ensure!(!refused, "the server answered {}", all["other"]);
     Ok(report)
 }
 
@@ -65,18 +67,22 @@ mod tests {
 
     #[test]
     fn a_report_with_losses_is_none() {
-        let text = |lost: u32| {
+        let text = |lost: u32, other: &str| {
             format!(
-                r#"{{"checks":10,"checks_per_second":5.0,"p50_ms":1.0,"p99_ms":2.0,"late_seconds":0.5,"lost":{lost},"last_loss":"refused"}}"#
+                r#"{{"checks":10,"checks_per_second":5.0,"p50_ms":1.0,"p99_ms":2.0,"late_seconds":0.5,"lost":{lost},"last_loss":"refused","other":{other}}}"#
             )
         };
-        let good = report(text(0).as_bytes()).unwrap();
+        let good = report(text(0, "{}").as_bytes()).unwrap();
         assert_eq!(
             (good.checks, good.rate, good.p50, good.p99, good.late),
             (10.0, 5.0, 1.0, 2.0, 0.5)
         );
-        let error = report(text(1).as_bytes()).unwrap_err().to_string();
-        assert!(error.contains("refused"), "{error}");
+        let check = |text: String, expected: &str| {
+            let error = report(text.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        };
+        check(text(1, "{}"), "1 requests had no answer, the last: \"refused\"");
+        check(text(0, r#"{"error-internal":7}"#), "the server answered {\"error-internal\":7}");
         assert!(report(b"").is_err());
     }
 }
