@@ -110,12 +110,13 @@ pub async fn run(
 }
 
 impl World {
-    /// Gives each host its first turn.
+    /// Gives each host its first turn, anywhere within the longest pause: a fleet does not ask all at once.
     fn populate(&self) {
         let now = Instant::now();
         for number in 0..self.load.hosts {
             let mut host = Host::new(self.load.seed, number, &self.load.version);
-            let due = now + self.pause(&mut host);
+            let wait = self.load.pause.max.max(0.0) * host.dice().unit();
+            let due = now + Duration::from_secs_f64(wait);
             self.schedule.add(Box::new(Life { host, next: Next::Check }), due);
         }
     }
