@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use camino::Utf8Path;
 use slipway_machine::Machine;
 
-use super::{Line, itself, median};
+use super::{Line, itself, spread};
 use crate::{cli::BenchArgs, context::Context};
 
 pub(super) fn measure(context: &Context, args: &BenchArgs) -> anyhow::Result<Vec<Line>> {
@@ -42,10 +42,10 @@ pub(super) fn measure(context: &Context, args: &BenchArgs) -> anyhow::Result<Vec
                 "kernel's start to `multi-user.target` of {}, first boot, QEMU without KVM, 2 cores",
                 args.image
             ),
-            median(boots),
+            spread(boots, 2, " s"),
             "≤ 20 s",
         ),
-        Line::new("QEMU's start to the prompt, firmware and all", median(firmware), "–"),
+        Line::new("QEMU's start to the prompt, firmware and all", spread(firmware, 2, " s"), "–"),
         Line::new(
             format!("memory in use on an idle {} (total less available)", args.image),
             format!("{:.0} MiB (median of {})", memory[memory.len() / 2], memory.len()),

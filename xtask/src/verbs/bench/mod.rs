@@ -102,12 +102,15 @@ fn watched(command: &mut Command, see: &mut dyn FnMut(Event)) -> anyhow::Result<
     Ok(took)
 }
 
-/// The middle one of several measurements, the least and the most.
-fn median(mut seconds: Vec<f64>) -> String {
-    seconds.sort_by(f64::total_cmp);
-    let (first, last) = (seconds[0], seconds[seconds.len() - 1]);
-    let middle = seconds[seconds.len() / 2];
-    format!("{middle:.2} s (median of {}; {first:.2} to {last:.2})", seconds.len())
+/// The middle one of several numbers, the least and the most.
+fn spread(mut values: Vec<f64>, digits: usize, unit: &str) -> String {
+    values.sort_by(f64::total_cmp);
+    let (first, last) = (values[0], values[values.len() - 1]);
+    let middle = values[values.len() / 2];
+    format!(
+        "{middle:.digits$}{unit} (median of {}; {first:.digits$} to {last:.digits$})",
+        values.len()
+    )
 }
 
 fn noop(context: &Context, args: &BenchArgs) -> anyhow::Result<Line> {
@@ -118,7 +121,7 @@ fn noop(context: &Context, args: &BenchArgs) -> anyhow::Result<Line> {
         (0..args.runs).map(|_| run().map(|took| took.as_secs_f64())).collect::<Result<_, _>>()?;
     Ok(Line::new(
         format!("no-op `build-image --image {}`, without cargo's own start", args.image),
-        median(seconds),
+        spread(seconds, 2, " s"),
         "≤ 0.3 s, no container started",
     ))
 }
@@ -171,12 +174,12 @@ fn leaf(context: &Context, args: &BenchArgs) -> anyhow::Result<Vec<Line>> {
                 "one-line change in `{LEAF}` → new disk of {}, beyond the package's own build of {mean:.1} s",
                 args.image,
             ),
-            median(seconds),
+            spread(seconds, 2, " s"),
             "≤ 10 s",
         ),
         Line::new(
             format!("of `{LEAF}`'s own build: outside its container (sysroot, packing, store)"),
-            median(added),
+            spread(added, 2, " s"),
             "≤ 1.5 s with the next row",
         ),
         start(context, args)?,
@@ -221,7 +224,11 @@ fn start(context: &Context, args: &BenchArgs) -> anyhow::Result<Line> {
     let seconds: Vec<f64> = (0..args.runs)
         .map(|_| Ok(timed(itself(context)?.args(["shell", "--", "true"]))?.as_secs_f64()))
         .collect::<anyhow::Result<_>>()?;
-    Ok(Line::new("a container that does nothing (`xtask shell -- true`)", median(seconds), "–"))
+    Ok(Line::new(
+        "a container that does nothing (`xtask shell -- true`)",
+        spread(seconds, 2, " s"),
+        "–",
+    ))
 }
 
 /// The actions of an image with the seconds of their last run, the longest first.
@@ -298,4 +305,15 @@ async fn cold(context: &Context, args: &BenchArgs) -> anyhow::Result<Vec<Line>> 
         Line::new("share of its seconds in which all cores were busy", format!("{both:.0} %"), "–"),
         Line::new("its ten slowest actions", slow.join(", "), "–"),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_shown_with_their_spread() {
+        assert_eq!(spread(vec![3.0, 1.0, 2.26], 1, " ms"), "2.3 ms (median of 3; 1.0 to 3.0)");
+        assert_eq!(spread(vec![5_000.4], 0, ""), "5000 (median of 1; 5000 to 5000)");
+    }
 }

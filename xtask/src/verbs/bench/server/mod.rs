@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::json;
 
-use super::Line;
+use super::{Line, spread};
 use crate::{
     cli::{BenchArgs, ServerArgs},
     context::Context,
@@ -156,30 +156,8 @@ fn lines_of(what: &str, runs: &[Run], memory: &programs::Memory) -> Vec<Line> {
     ]
 }
 
-/// The middle one of several numbers, the least and the most.
-fn spread(mut values: Vec<f64>, digits: usize, unit: &str) -> String {
-    values.sort_by(f64::total_cmp);
-    let (first, last) = (values[0], values[values.len() - 1]);
-    let middle = values[values.len() / 2];
-    format!(
-        "{middle:.digits$}{unit} (median of {}; {first:.digits$} to {last:.digits$})",
-        values.len()
-    )
-}
-
 /// How many threads of the machine ran or wanted to, in the last minute (proc(5)).
 fn load_average() -> anyhow::Result<String> {
     let text = fs_err::read_to_string("/proc/loadavg")?;
     Ok(text.split(' ').next().unwrap_or_default().to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_shown_with_their_spread() {
-        assert_eq!(spread(vec![3.0, 1.0, 2.26], 1, " ms"), "2.3 ms (median of 3; 1.0 to 3.0)");
-        assert_eq!(spread(vec![5_000.4], 0, ""), "5000 (median of 1; 5000 to 5000)");
-    }
 }
