@@ -1,8 +1,11 @@
 //! What every request handler gets.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    time::{self, Interval, MissedTickBehavior},
+};
 
 use crate::{
     checks::Engine,
@@ -49,5 +52,29 @@ impl App {
     /// Who changes something now: a person or program, from an address.
     pub fn by(&self, principal: &Principal, address: &str) -> By {
         By { who: principal.name.clone(), address: address.to_owned(), at: self.clock.now() }
+    }
+    /// When something that goes on by itself is due: at once, and then after each `period`.
+    pub fn ticks(&self, period: Duration) -> Ticks {
+        let mut ticks = time::interval(period);
+        // Who is late does not make up for it.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Ticks { ticks, ending: self.ending.clone() }
+    }
+}
+
+/// Turns of something that goes on by itself while the server runs.
+#[derive(Debug)]
+pub struct Ticks {
+    ticks: Interval,
+    ending: watch::Receiver<bool>,
+}
+
+impl Ticks {
+    /// Waits for the next turn; `None` once the server ends.
+    pub async fn next(&mut self) -> Option<()> {
+        tokio::select! {
+            _ = self.ticks.tick() => Some(()),
+            _ = self.ending.wait_for(|ending| *ending) => None,
+        }
     }
 }

@@ -202,13 +202,8 @@ async fn signal() {
 /// Looks at the repository of releases again and again, until the server ends.
 async fn import_often(app: App) {
     let (Some(folder), Some(root)) = (&app.config.releases, &app.config.root) else { return };
-    let mut ticks = tokio::time::interval(Duration::from_secs(app.config.release_interval));
-    let mut ending = app.ending.clone();
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            _ = ending.wait_for(|ending| *ending) => return,
-        }
+    let mut ticks = app.ticks(Duration::from_secs(app.config.release_interval));
+    while ticks.next().await.is_some() {
         let by = By::system(app.clock.now());
         match releases::import(&app.store, &by, folder, root, &app.config.memory).await {
             Ok(done) if done == releases::Imported::default() => {}

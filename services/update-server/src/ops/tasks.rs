@@ -21,13 +21,8 @@ const TRIES: u32 = 5;
 
 /// Ends grants that are over, until the server ends.
 pub async fn sweep_often(app: App, stops: mpsc::UnboundedSender<StopNotice>) {
-    let mut ticks = time::interval(Duration::from_secs(app.config.sweep_interval));
-    let mut ending = app.ending.clone();
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            _ = ending.wait_for(|ending| *ending) => return,
-        }
+    let mut ticks = app.ticks(Duration::from_secs(app.config.sweep_interval));
+    while ticks.next().await.is_some() {
         match sweep(&app.store, app.clock.now()).await {
             Ok(notices) => notices.into_iter().for_each(|notice| drop(stops.send(notice))),
             Err(error) => {
@@ -39,14 +34,8 @@ pub async fn sweep_often(app: App, stops: mpsc::UnboundedSender<StopNotice>) {
 
 /// Moves what SQLite has logged to its place, until the server ends.
 pub async fn checkpoint_often(app: App) {
-    let mut ticks = time::interval(CHECKPOINT);
-    ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
-    let mut ending = app.ending.clone();
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            _ = ending.wait_for(|ending| *ending) => return,
-        }
+    let mut ticks = app.ticks(CHECKPOINT);
+    while ticks.next().await.is_some() {
         if let Err(error) = app.store.checkpoint().await {
             tracing::debug!(error = %crate::chain(&error), "cannot move the log of the database");
         }
@@ -55,13 +44,8 @@ pub async fn checkpoint_often(app: App) {
 
 /// Forgets what is old, once an hour, until the server ends.
 pub async fn forget_old(app: App) {
-    let mut ticks = time::interval(Duration::from_secs(3600));
-    let mut ending = app.ending.clone();
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            _ = ending.wait_for(|ending| *ending) => return,
-        }
+    let mut ticks = app.ticks(Duration::from_secs(3600));
+    while ticks.next().await.is_some() {
         let now = app.clock.now();
         let before = |days: u32| {
             now.checked_sub(SignedDuration::from_hours(i64::from(days) * 24)).unwrap_or_default()

@@ -18,7 +18,6 @@ mod settings;
 use std::time::Duration;
 
 use slipway_omaha::{MAX_DOCUMENT, Response};
-use tokio::time;
 
 pub use error::SyncError;
 pub(crate) use settings::feeds as sync_feeds;
@@ -46,14 +45,8 @@ pub struct Synced {
 /// Follows all tracks again and again, until the server ends.
 pub async fn sync_often(app: App) {
     let Some(settings) = &app.config.sync else { return };
-    let mut ticks = time::interval(Duration::from_secs(settings.interval));
-    ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
-    let mut ending = app.ending.clone();
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            _ = ending.wait_for(|ending| *ending) => return,
-        }
+    let mut ticks = app.ticks(Duration::from_secs(settings.interval));
+    while ticks.next().await.is_some() {
         for feed in &settings.feeds {
             match sync(&app, settings, feed).await {
                 Ok(done) if done == Synced::default() => {}
