@@ -1,6 +1,8 @@
 //! What the channel's signers say (TUF 1.0, read by `tough`): records and the policy. Nothing else decides what is installed.
 
-use std::path::Path;
+use std::collections::{BTreeMap, btree_map::Entry};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use slipway_payload::{
     ChannelPolicy, PolicyError, RecordError, ReleaseRecord, Version, policy_name, record_name,
@@ -161,5 +163,62 @@ async fn load(
         .load()
         .await
         .map_err(|error| TrustError::Tuf(Box::new(error)))?;
+    forget_old(memory).map_err(TrustError::Memory)?;
     Ok(Trusted { repository })
+}
+
+/// Removes what was seen of a channel in older versions. `tough` writes a file for each version of a delegated role, and reads none of
+/// them again: that no role goes back is seen in the snapshot.
+fn forget_old(memory: &Path) -> std::io::Result<()> {
+    let mut newest: BTreeMap<String, (u64, PathBuf)> = BTreeMap::new();
+    for entry in fs_err::read_dir(memory)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(OsStr::to_str).and_then(|name| name.split_once('.'));
+        let Some((version, role)) = name else { continue };
+        let Ok(version) = version.parse() else { continue };
+        match newest.entry(role.to_owned()) {
+            Entry::Vacant(first) => {
+                first.insert((version, path));
+            }
+            Entry::Occupied(mut other) => {
+                let old =
+                    if other.get().0 < version { other.insert((version, path)).1 } else { path };
+                fs_err::remove_file(old)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_newest_of_a_role_is_remembered() {
+        #[track_caller]
+        fn check(before: &[&str], expected: &[&str]) {
+            let folder = tempfile::tempdir().unwrap();
+            for name in before {
+                fs_err::write(folder.path().join(name), "").unwrap();
+            }
+            forget_old(folder.path()).unwrap();
+            let mut after: Vec<_> = fs_err::read_dir(folder.path())
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+            after.sort();
+            assert_eq!(after, expected);
+        }
+        check(&[], &[]);
+        check(&["9.alpha.json", "10.alpha.json", "2.beta.json"], &["10.alpha.json", "2.beta.json"]);
+        let others = [
+            "latest_known_time.json",
+            "root.json",
+            "snapshot.json",
+            "targets.json",
+            "timestamp.json",
+        ];
+        check(&others, &others);
+    }
 }
