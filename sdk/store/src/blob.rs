@@ -140,7 +140,7 @@ impl Store {
             let file = fs_err::File::open(&path)?;
             let identity = Identity::of_blob(&file.metadata()?);
             // The plain file, as the wrapper's errors hide their number.
-            Ok((Digest::of_reader(file.file())?, identity))
+            Ok((Digest::of_regular_file(file.file())?, identity))
         });
         match hashed {
             Ok((found, identity)) if found == *digest => {
@@ -177,7 +177,7 @@ impl Store {
             Err(errno) => return Err(failed(errno.into())),
         }
         let stored = fs_err::File::open(temp.path()).map_err(failed).and_then(|file| {
-            let digest = Digest::of_reader(&file).map_err(failed)?;
+            let digest = Digest::of_regular_file(file.file()).map_err(failed)?;
             self.install_unless_present(&temp, file.file(), &digest)?;
             Ok(digest)
         });
@@ -240,7 +240,7 @@ enum CopyError {
 /// Copies by sharing extents where the file system can; the digest is that of what was written, in either case.
 fn copy_and_hash(source: &mut fs_err::File, to: &mut fs_err::File) -> Result<Digest, CopyError> {
     if rustix::fs::ioctl_ficlone(&*to, &*source).is_ok() {
-        return Digest::of_reader(&*to).map_err(CopyError::Read);
+        return Digest::of_regular_file(to.file()).map_err(CopyError::Read);
     }
     let mut hasher = Hasher::new();
     let mut buffer = vec![0; 256 * 1024];
