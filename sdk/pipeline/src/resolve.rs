@@ -126,7 +126,11 @@ impl Runner for ResolveRunner {
                 sysroot: work
                     .dir("sysroot")
                     .map_err(|e| RunError::failed("make a work folder", e))?,
+                // It goes when the SDK goes.
+                metadata: shared.target.sdk.dir.with_file_name("ebuild-metadata"),
             };
+            fs_err::create_dir_all(&dirs.metadata)
+                .map_err(|e| RunError::failed("make a folder for what ebuilds say", e))?;
             let atoms = &cx.action.argv[1..];
             let spec = resolve_spec(&shared.target, &dirs, question, atoms);
             let answer = container::run(&shared, &cx, spec, true).await?;

@@ -18,6 +18,9 @@ pub struct ResolveDirs {
     pub overlay: Utf8PathBuf,
     /// An empty folder, which becomes the target's root; written to.
     pub sysroot: Utf8PathBuf,
+    /// What Portage of this SDK has read out of ebuilds before; written to. Portage believes an entry if the digests of the ebuild and
+    /// of its eclasses are those in it, so the folder changes no answer. Without it every ebuild is run by a shell of its own.
+    pub metadata: Utf8PathBuf,
 }
 
 /// What Portage is asked about atoms.
@@ -57,6 +60,7 @@ pub fn resolve_spec(
     spec.mounts = vec![
         mount(&dirs.overlay, "/repos/slipway", Access::ReadOnly),
         mount(&dirs.sysroot, "/sysroot", Access::ReadWrite),
+        mount(&dirs.metadata, "/var/cache/edb/dep", Access::ReadWrite),
     ];
     spec
 }
