@@ -8,8 +8,8 @@ use crate::{
 
 /// How many updates, unless `SLIPWAY_TEST_UPDATES` says otherwise.
 const UPDATES: usize = 20;
-/// A little more than this may be in use, in KiB: versions are not of the same size.
-const SLACK: i64 = 1024;
+/// So much more may be in use, in KiB: versions are not of the same size. A block for each of [`UPDATES`] is more.
+const SLACK: i64 = 64;
 
 /// What could pile up: KiB on the ESP and in the agent's own folder, files on the ESP, partitions, and devices of the device mapper.
 const USED: &str = "echo $(sudo df -k --output=used $(sudo bootctl -p) | tail -n1) $(sudo du -sk /var/lib/update-engine | cut -f1) \
