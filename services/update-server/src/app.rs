@@ -53,6 +53,7 @@ impl App {
     pub fn by(&self, principal: &Principal, address: &str) -> By {
         By { who: principal.name.clone(), address: address.to_owned(), at: self.clock.now() }
     }
+
     /// When something that goes on by itself is due: at once, and then after each `period`.
     pub fn ticks(&self, period: Duration) -> Ticks {
         let mut ticks = time::interval(period);

@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context as _;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
@@ -103,8 +102,11 @@ pub(in super::super) async fn measure(
     let published = fleet.publish(BAD).await?;
     report::say(format_args!("{BAD} is out"));
     let loaded = load::report(&hosts.wait_with_output()?.stdout)?;
-    let (stopped, why) = fleet.stop().await?.context("the group did not stop by itself")?;
-    Ok(lines(&args.server, scale, &loaded, &stop(published, stopped, &why)))
+    let stop = match fleet.stop().await? {
+        Some((stopped, why)) => stop(published, stopped, &why),
+        None => "it did not stop by itself".to_owned(),
+    };
+    Ok(lines(&args.server, scale, &loaded, &stop))
 }
 
 /// How long it took until a group stopped, in the time of the day, and why it did.
