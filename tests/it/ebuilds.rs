@@ -1,6 +1,6 @@
 //! The ebuild repository is one for Gentoo's tools too.
 
-use crate::support::{have_root, xtask};
+use crate::support::{have_root, root, xtask};
 
 #[test]
 fn the_ebuilds_pass_pkgcheck() {
@@ -13,4 +13,41 @@ fn the_ebuilds_pass_pkgcheck() {
     assert!(output.status.success(), "{out}{err}");
     // Not passed because nothing was looked at.
     assert_eq!(out, "");
+}
+
+/// What Portage read out of ebuilds before is kept, and believed only while nothing has changed.
+#[test]
+fn a_change_of_an_ebuild_or_of_an_eclass_is_seen() {
+    if !have_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let copy = camino::Utf8Path::from_path(folder.path()).unwrap();
+    for entry in walkdir::WalkDir::new(root()).into_iter().filter_entry(|entry| {
+        entry.depth() != 1 || !["target", ".git"].contains(&&*entry.file_name().to_string_lossy())
+    }) {
+        let entry = entry.unwrap();
+        let to = copy.as_std_path().join(entry.path().strip_prefix(root()).unwrap());
+        if entry.file_type().is_dir() {
+            fs_err::create_dir_all(to).unwrap();
+        } else {
+            fs_err::copy(entry.path(), to).unwrap();
+        }
+    }
+    let plan = || {
+        let output = xtask(&["--repository", copy.as_str(), "plan", "--image", "minimal"]);
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (good, said) = plan();
+    assert!(good, "{said}");
+    for file in ["sys-apps/less/less-668.ebuild", "eclass/meson.eclass"] {
+        let path = copy.join("overlays/slipway").join(file);
+        let text = fs_err::read_to_string(&path).unwrap();
+        fs_err::write(&path, format!("{text}\nRDEPEND+=\" app-misc/missing\"\n")).unwrap();
+        let (good, said) = plan();
+        assert!(!good && said.contains("app-misc/missing"), "{file}: {said}");
+        fs_err::write(&path, text).unwrap();
+    }
+    let (good, said) = plan();
+    assert!(good, "{said}");
 }
