@@ -4,6 +4,7 @@ mod release;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use release::{Attest, ChannelVerb, Ci, KeyVerb, Promote, Release, Releases, Sign};
+use slipway_packages_manifest::Size;
 
 /// Build, run and test Slipway Linux
 #[derive(Debug, Parser)]
@@ -78,7 +79,7 @@ pub(crate) enum Verb {
     /// Manage the SDK
     #[command(subcommand)]
     Sdk(Sdk),
-    /// Remove what was not used for some days
+    /// Remove what was not used for some days, or is too much
     Clean(Clean),
     /// Make and list the keys that sign releases
     #[command(subcommand)]
@@ -366,6 +367,9 @@ pub(crate) struct Clean {
     /// Keep what was used in so many days
     #[arg(long, default_value_t = 30)]
     pub(crate) days: u64,
+    /// Keep what was used last, so much of what was built and fetched (the SDK and logs not counted), whatever its age; 20G, 512M …
+    #[arg(long, conflicts_with = "days")]
+    pub(crate) max_size: Option<Size>,
     /// Say what would go, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -1,6 +1,6 @@
 //! Cleaning: first a plan of what goes, then its execution.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 
@@ -105,6 +105,38 @@ impl Store {
         }
         items.sort_by(|a, b| (a.kind, &a.path).cmp(&(b.kind, &b.path)));
         Ok(CleanPlan { items })
+    }
+
+    /// The blobs that were used last, as far as they take no more than so many bytes with what is unpacked of them: for
+    /// [`CleanPolicy::keep`].
+    pub fn used_last(&self, bytes: u64) -> Result<BTreeSet<Digest>, StoreError> {
+        let mut used = BTreeMap::new();
+        for key in self.keys()? {
+            let Some(metadata) = metadata(&self.record_path(&key))? else { continue };
+            let at = (metadata.mtime(), metadata.mtime_nsec());
+            let outputs =
+                self.recorded(&key)?.into_iter().flat_map(|one| one.outputs.into_values());
+            for digest in outputs {
+                let known = used.entry(digest).or_insert(at);
+                *known = at.max(*known);
+            }
+        }
+        let mut blobs = Vec::new();
+        for digest in self.blob_digests()? {
+            let Some(metadata) = metadata(&self.blob_path(&digest))? else { continue };
+            let stored = (metadata.ctime(), metadata.ctime_nsec());
+            let at = used.get(&digest).copied().unwrap_or(stored).max(stored);
+            blobs.push((
+                at,
+                digest,
+                allocated(&metadata) + size_of_tree(&self.tree_path(&digest))?,
+            ));
+        }
+        blobs.sort_unstable_by(|one, other| other.cmp(one));
+        let mut left = bytes;
+        let fits =
+            |&(_, _, size): &(_, _, u64)| left.checked_sub(size).map(|less| left = less).is_some();
+        Ok(blobs.into_iter().take_while(fits).map(|(_, digest, _)| digest).collect())
     }
 
     /// Removes what a plan names. Nobody else should use the store meanwhile: hold the lock that builds take.

@@ -6,9 +6,16 @@ use crate::{cli::Clean, context::Context, environment, report};
 
 /// Removes what was not used of late.
 pub(crate) fn run(context: &Context, args: &Clean) -> anyhow::Result<()> {
-    let since = environment::now().saturating_sub(args.days * 24 * 60 * 60);
-    let policy = CleanPolicy { used_since: Some(since), keep: Default::default() };
     let lock = context.store.lock("build")?;
+    let policy = match args.max_size {
+        Some(size) => {
+            CleanPolicy { used_since: None, keep: context.store.used_last(size.bytes())? }
+        }
+        None => {
+            let since = environment::now().saturating_sub(args.days * 24 * 60 * 60);
+            CleanPolicy { used_since: Some(since), keep: Default::default() }
+        }
+    };
     let plan = context.store.plan_clean(&policy)?;
     if args.dry_run {
         for item in &plan.items {

@@ -1,9 +1,10 @@
 //! Cleaning by age and by a set of what to keep.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
 
 use slipway_store::archive::TarOptions;
-use slipway_store::{CleanKind, CleanPolicy};
+use slipway_store::{CleanKind, CleanPolicy, Digest, Store};
 
 use crate::{Scratch, key, record_of};
 
@@ -44,6 +45,61 @@ fn keeps_what_was_named() {
     assert_eq!(store.lookup(&key("b")).unwrap(), None);
     assert_eq!(store.blob(&b).unwrap(), None);
     assert!(scratch.store().tree(&tree).is_err());
+}
+
+/// Sets when the record of an action was last of use; a day that lies ahead, because that of a blob itself cannot be set.
+fn use_at(store: &Store, name: &str, day: u64) {
+    let key = Digest::of_bytes(name.as_bytes()).to_string();
+    let path = store.root().join("actions").join(&key[..2]).join(key);
+    let at = SystemTime::UNIX_EPOCH
+        + Duration::from_hours(24) * (1 << 17)
+        + Duration::from_hours(24 * day);
+    fs_err::File::options().append(true).open(path).unwrap().file().set_modified(at).unwrap();
+}
+
+#[test]
+fn what_was_used_last_is_kept_as_far_as_it_fits() {
+    let scratch = Scratch::new();
+    let store = scratch.store();
+    scratch.file("tree/file", vec![7; 1 << 20]);
+    let tree = store.put_tree(&scratch.path("tree"), &TarOptions::plain(0)).unwrap();
+    store.tree(&tree).unwrap();
+    let blobs: Vec<_> = (1..4).map(|n| store.put_bytes(&vec![n; 1 << 20]).unwrap()).collect();
+    for (name, day, outputs) in [
+        ("tree", 1, vec![("o", tree)]),
+        ("old", 2, vec![("o", blobs[0])]),
+        ("both", 3, vec![("o", blobs[1]), ("p", blobs[2])]),
+        ("shared", 1, vec![("o", blobs[1])]),
+    ] {
+        store.record(&key(name), &record_of(&outputs)).unwrap();
+        use_at(&store, name, day);
+    }
+    let none = CleanPolicy { used_since: None, keep: BTreeSet::new() };
+    let plan = store.plan_clean(&none).unwrap();
+    let size = |digest: &Digest| -> u64 {
+        let name = digest.to_string();
+        let of = plan.items.iter().filter(|item| item.path.ends_with(&name));
+        of.filter(|item| item.kind != CleanKind::Record).map(|item| item.bytes).sum()
+    };
+    let sizes: Vec<u64> = blobs.iter().map(&size).collect();
+    assert!(size(&tree) > 1 << 20, "its content and what is unpacked of it");
+    let check = |bytes: u64, expected: &[Digest]| {
+        assert_eq!(store.used_last(bytes).unwrap(), expected.iter().copied().collect(), "{bytes}");
+    };
+    let (two, three) = (sizes[1] + sizes[2], sizes.iter().sum::<u64>());
+    check(0, &[]);
+    assert_eq!(store.used_last(two - 1).unwrap().len(), 1, "as much as there is room for");
+    check(two, &blobs[1..]);
+    check(three - 1, &blobs[1..]);
+    check(three, &blobs);
+    check(three + size(&tree) - 1, &blobs);
+    check(three + size(&tree), &[&blobs[..], &[tree]].concat());
+
+    let keep = store.used_last(three).unwrap();
+    store.clean(&store.plan_clean(&CleanPolicy { used_since: None, keep }).unwrap()).unwrap();
+    for (name, expected) in [("tree", false), ("old", true), ("both", true), ("shared", true)] {
+        assert_eq!(store.lookup(&key(name)).unwrap().is_some(), expected, "{name}");
+    }
 }
 
 #[test]
