@@ -102,6 +102,11 @@ pub const SETTINGS: &[Setting] = &[
         "link",
         "link: machines fetch from where the other server says; host: payloads are fetched, verified, and served below /packages/",
     ),
+    setting(
+        "sync-key",
+        "",
+        "The public key, a PEM file, that all files of a version must be signed by before they are hosted",
+    ),
     setting("webhook", "", "A URL that gets a POST with JSON when a group stops by itself"),
     setting("retention-days", "90", "How long events are kept, in days"),
     setting("machine-days", "180", "How long machines are kept that do not ask, in days"),

@@ -5,7 +5,7 @@ use camino::Utf8PathBuf;
 use super::ConfigError;
 use crate::{
     oidc::{OidcSettings, Secret, group_roles, is_private},
-    syncer::{Payloads, SyncSettings, sync_feeds},
+    syncer::{PayloadKey, Payloads, SyncSettings, sync_feeds},
     tls::TlsFiles,
 };
 
@@ -117,17 +117,26 @@ pub(super) fn sync(text: &impl Fn(&str) -> String) -> Result<Option<SyncSettings
     }
     let (key, expected) = ("sync-feeds", "TRACK/ARCHITECTURE@APPLICATION, separated by commas");
     let read = sync_feeds(&feeds).ok_or(ConfigError::Value { key, value: feeds, expected })?;
-    let payloads = choice(
-        "sync-payloads",
-        &text("sync-payloads"),
-        "link or host",
-        &[("link", Payloads::Link), ("host", Payloads::Host)],
-    )?;
-    if payloads == Payloads::Host && text("packages").is_empty() {
-        return Err(ConfigError::Alone { one: "sync-payloads", other: "packages" });
-    }
     let interval = positive("sync-interval", &text("sync-interval"))?;
-    Ok(Some(SyncSettings { url: parsed_url, feeds: read, interval, payloads }))
+    Ok(Some(SyncSettings { url: parsed_url, feeds: read, interval, payloads: payloads(text)? }))
+}
+
+fn payloads(text: &impl Fn(&str) -> String) -> Result<Payloads, ConfigError> {
+    let (place, key) = (text("sync-payloads"), text("sync-key"));
+    let host = choice("sync-payloads", &place, "link or host", &[("link", false), ("host", true)])?;
+    match (host, key.as_str()) {
+        (false, "") => Ok(Payloads::Link),
+        (false, _) => Err(ConfigError::Alone { one: "sync-key", other: "sync-payloads=host" }),
+        (true, _) if text("packages").is_empty() => {
+            Err(ConfigError::Alone { one: "sync-payloads", other: "packages" })
+        }
+        (true, "") => Ok(Payloads::Host { key: None }),
+        (true, file) => {
+            let key = PayloadKey::read(file.into());
+            key.map(|key| Payloads::Host { key: Some(key) })
+                .map_err(|source| ConfigError::Key { source })
+        }
+    }
 }
 
 pub(super) fn base_url(text: &str) -> Result<Option<String>, ConfigError> {

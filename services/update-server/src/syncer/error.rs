@@ -2,6 +2,7 @@
 
 use slipway_omaha::OmahaError;
 
+use super::SignatureError;
 use crate::store::StoreError;
 
 /// Why a track is not followed; its channel stays where it is.
@@ -72,6 +73,14 @@ pub enum SyncError {
         file: String,
         /// What is wrong with it.
         problem: &'static str,
+    },
+    /// A file is not signed as it should be.
+    #[error("`{file}` is not signed")]
+    Signature {
+        /// Which.
+        file: String,
+        /// What is wrong with it.
+        source: SignatureError,
     },
     /// A file cannot be kept.
     #[error("cannot keep a payload")]

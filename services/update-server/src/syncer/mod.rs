@@ -5,6 +5,7 @@
 //! - [`SyncSettings`], [`Feed`]: which server, and which of its tracks.
 //! - `ask`: what is asked, and what an answer offers. No I/O.
 //! - `payload`: files that are fetched, verified, and kept to be given from here.
+//! - [`PayloadKey`]: the key that they are signed by; without one, that is the hosts' to check.
 //!
 //! The upstream proposes. Only applications that are here already are followed, only channels that were made for this upstream
 //! are moved, and only forward; a version that is here already with another digest is left as it is. When unsure, a channel
@@ -14,6 +15,7 @@ mod ask;
 mod error;
 mod payload;
 mod settings;
+mod signature;
 
 use std::time::Duration;
 
@@ -22,6 +24,7 @@ use slipway_omaha::{MAX_DOCUMENT, Response};
 pub use error::SyncError;
 pub(crate) use settings::feeds as sync_feeds;
 pub use settings::{Feed, Payloads, SyncSettings};
+pub use signature::{KeyError, PayloadKey, SignatureError};
 
 use crate::{
     app::App,
@@ -144,9 +147,9 @@ async fn package(
             false => Err(SyncError::Other { version: offer.version.clone() }),
         };
     }
-    let url = match settings.payloads {
+    let url = match &settings.payloads {
         Payloads::Link => offer.codebases[0].clone(),
-        Payloads::Host => payload::host(app, feed, offer).await?,
+        Payloads::Host { key } => payload::host(app, feed, offer, key.as_ref()).await?,
     };
     let id = PackageId::stored(new_uuid());
     let package = offer.package(Package::new(id, local.clone(), &offer.version, feed.arch), url);

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use std::{io, time::Duration};
 use tokio::io::AsyncWriteExt as _;
 
-use super::{Feed, SyncError, ask::Offer};
+use super::{Feed, PayloadKey, SignatureError, SyncError, ask::Offer};
 use crate::{
     app::App,
     ids::{hex, new_uuid},
@@ -22,7 +22,12 @@ const CONNECT: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// Fetches and verifies the files of an offer; gives the folder that they are in now, relative to this server.
-pub(super) async fn host(app: &App, feed: &Feed, offer: &Offer) -> Result<String, SyncError> {
+pub(super) async fn host(
+    app: &App,
+    feed: &Feed,
+    offer: &Offer,
+    key: Option<&PayloadKey>,
+) -> Result<String, SyncError> {
     let keep = |source: io::Error| SyncError::Keep { source };
     let missing = || keep(io::Error::other("`packages` names no folder"));
     let packages = app.config.packages.as_ref().ok_or_else(missing)?;
@@ -40,7 +45,11 @@ pub(super) async fn host(app: &App, feed: &Feed, offer: &Offer) -> Result<String
     for file in &offer.files {
         let aside = folder.join(format!(".{}", new_uuid()));
         let fetched = from_any(&client, offer, file, &aside).await;
-        if let Err(error) = fetched {
+        let verified = match (fetched, key) {
+            (Ok(()), Some(key)) => signed(key, file, &aside).await,
+            (fetched, _) => fetched,
+        };
+        if let Err(error) = verified {
             // What is left of it would be in nobody's way; the error is what counts.
             let _left_over = fs_err::tokio::remove_file(&aside).await;
             return Err(error);
@@ -48,6 +57,19 @@ pub(super) async fn host(app: &App, feed: &Feed, offer: &Offer) -> Result<String
         fs_err::tokio::rename(&aside, folder.join(&file.name)).await.map_err(keep)?;
     }
     Ok(format!("packages/{name}/"))
+}
+
+/// Whether a file is signed by the key.
+async fn signed(key: &PayloadKey, file: &PackageFile, path: &Utf8Path) -> Result<(), SyncError> {
+    let keep = |source: io::Error| SyncError::Keep { source };
+    let (key, path) = (key.clone(), path.to_owned());
+    let verify = move || fs_err::File::open(path).map(|mut payload| key.verify(&mut payload));
+    let verified = tokio::task::spawn_blocking(verify).await.map_err(io::Error::other);
+    let verified = verified.flatten().map_err(keep)?;
+    verified.map_err(|source| match source {
+        SignatureError::Read { source } => keep(source),
+        source => SyncError::Signature { file: file.name.clone(), source },
+    })
 }
 
 /// Fetches a file from the first address that has it as it should be.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use url::Url;
 
+use super::PayloadKey;
 use crate::{ids::AppId, store::Arch};
 
 /// A server that is followed.
@@ -20,12 +21,15 @@ pub struct SyncSettings {
 }
 
 /// Where machines get the files of packages that were taken over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payloads {
     /// From where the upstream says.
     Link,
     /// From here: they are fetched and verified first.
-    Host,
+    Host {
+        /// What they must be signed by, if it matters.
+        key: Option<PayloadKey>,
+    },
 }
 
 /// A track of an application, for an architecture.

@@ -1,5 +1,7 @@
 //! Following another Omaha server: both are real, and so are the files.
 
+mod signed;
+
 use std::path::Path;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -24,6 +26,10 @@ struct Pair {
 
 impl Pair {
     async fn new(payloads: &'static str) -> Self {
+        Self::with(payloads, &[]).await
+    }
+
+    async fn with(payloads: &'static str, more: &[(&'static str, String)]) -> Self {
         let (theirs, ours) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let folder = |folder: &TempDir| ("packages", folder.path().to_str().unwrap().to_owned());
         let upstream = World::with(&[folder(&theirs)]).await;
@@ -35,7 +41,7 @@ impl Pair {
             ("sync-payloads", payloads.to_owned()),
             ("sync-interval", "1".to_owned()),
         ];
-        let local = World::with(&settings).await;
+        let local = World::with(&[&settings[..], more].concat()).await;
         let by = local.by();
         let row = Application {
             id: app(),
@@ -63,20 +69,42 @@ impl Pair {
 
     /// The upstream releases a version, with a file that it has.
     async fn release(&self, version: &str) -> Package {
-        let content = format!("the payload of {version}").repeat(10_000);
-        let file = format!("{version}.gz");
-        fs_err::write(self.theirs.path().join(&file), &content).unwrap();
-        let package = Package {
-            url: "packages/".to_owned(),
-            file,
-            size: content.len() as u64,
-            sha1: STANDARD.encode(Sha1::digest(&content)),
-            sha256: Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect(),
-            ..package(version)
-        };
+        self.release_of(version, format!("the payload of {version}").repeat(10_000).as_bytes())
+            .await
+    }
+
+    async fn release_of(&self, version: &str, content: &[u8]) -> Package {
+        let package = self.with_file(package(version), content);
         self.upstream.store().create_package(&self.upstream.by(), &package).await.unwrap();
         self.point_upstream(&package).await;
         package
+    }
+
+    /// The upstream gives the same version with another file.
+    async fn release_again(&self, package: &Package, content: &[u8]) {
+        let other = self.with_file(package.clone(), content);
+        let change = |package: &mut Package| {
+            *package = other;
+            Ok::<_, StoreError>(())
+        };
+        self.upstream
+            .store()
+            .change_package(&self.upstream.by(), &package.id, change)
+            .await
+            .unwrap();
+    }
+
+    fn with_file(&self, package: Package, content: &[u8]) -> Package {
+        let file = format!("{}.gz", package.version);
+        fs_err::write(self.theirs.path().join(&file), content).unwrap();
+        Package {
+            url: "packages/".to_owned(),
+            file,
+            size: content.len() as u64,
+            sha1: STANDARD.encode(Sha1::digest(content)),
+            sha256: Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect(),
+            ..package
+        }
     }
 
     async fn point_upstream(&self, package: &Package) {
