@@ -103,7 +103,7 @@ async fn enter(
         }
         Err(error @ (StoreError::Conflict { .. } | StoreError::Exists { .. })) => {
             let problem = Problem { status: StatusCode::CONFLICT, text: sentence(&error) };
-            login::show(app, parts, next, Some(problem)).await
+            login::show(app, parts, next, problem).await
         }
         Err(error) => Err(error.into()),
     }
@@ -117,7 +117,7 @@ async fn refuse(
 ) -> Result<Response, PageError> {
     tracing::warn!(error = %crate::chain(&error), address = peer_address(app, parts), "a log-in through the issuer failed");
     let problem = Problem { status: error.status(), text: sentence(&error) };
-    login::show(app, parts, next, Some(problem)).await
+    login::show(app, parts, next, problem).await
 }
 
 fn provider(app: &App) -> Result<&Provider, PageError> {

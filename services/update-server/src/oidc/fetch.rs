@@ -18,6 +18,7 @@ struct RawMetadata {
     authorization_endpoint: String,
     token_endpoint: String,
     jwks_uri: String,
+    end_session_endpoint: Option<serde_json::Value>,
     #[serde(default)]
     token_endpoint_auth_methods_supported: Vec<String>,
 }
@@ -26,6 +27,8 @@ struct RawMetadata {
 #[derive(Debug)]
 pub(super) struct Metadata {
     pub(super) authorization_endpoint: Url,
+    /// Where people log out of the issuer itself; not every issuer has it.
+    pub(super) end_session_endpoint: Option<Url>,
     token_endpoint: Url,
     jwks_uri: Url,
     secret: SecretPlace,
@@ -70,12 +73,15 @@ pub(super) async fn metadata(client: &Client, issuer: &str) -> Result<Metadata, 
         let found = error::shortened(&raw.issuer);
         return Err(OidcError::Issuer { found, expected: issuer.to_owned() });
     }
+    // Nobody needs it to log in: one that others could read along with is none.
+    let end = raw.end_session_endpoint.as_ref().and_then(|value| value.as_str()?.parse().ok());
     let private = |what, text: &str| {
         let url = text.parse().ok().filter(is_private);
         url.ok_or(OidcError::Insecure { what })
     };
     Ok(Metadata {
         authorization_endpoint: private("authorization_endpoint", &raw.authorization_endpoint)?,
+        end_session_endpoint: end.filter(is_private),
         token_endpoint: private("token_endpoint", &raw.token_endpoint)?,
         jwks_uri: private("jwks_uri", &raw.jwks_uri)?,
         secret: secret_place(&raw.token_endpoint_auth_methods_supported),

@@ -129,6 +129,19 @@ impl Provider {
         Ok(url)
     }
 
+    /// Where the browser goes to log out of the issuer too (OpenID Connect RP-Initiated Logout 1.0), if there is such a place.
+    /// The issuer asks the person, and keeps them: an address of this server to come back to would have to be known there.
+    ///
+    /// # Errors
+    /// When the issuer does not say what it is.
+    pub async fn leave(&self, now: Timestamp) -> Result<Option<Url>, OidcError> {
+        let mut url = self.metadata(now).await?.end_session_endpoint.clone();
+        if let Some(url) = &mut url {
+            url.query_pairs_mut().append_pair("client_id", &self.settings.client_id);
+        }
+        Ok(url)
+    }
+
     /// Who came back.
     ///
     /// # Errors

@@ -62,7 +62,7 @@ impl Store {
         Ok(secret)
     }
 
-    /// Ends the session of a secret. A token that is no session stays: programs may have it, too.
+    /// Ends the session of a secret, and says whether there was one. A token that is no session stays: programs may have it, too.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -71,19 +71,22 @@ impl Store {
         secret: &str,
         address: &str,
         at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
         let query = sql!(
             "SELECT id, user_name FROM tokens WHERE secret_sha256 = $1 AND session = 1",
             digest(secret)
         );
-        let Some(row) = maybe(query, &mut *tx, "read a token").await? else { return Ok(()) };
+        let Some(row) = maybe(query, &mut *tx, "read a token").await? else {
+            return Ok(false);
+        };
         let id = row.text("id")?;
         run(sql!("DELETE FROM tokens WHERE id = $1", id.as_str()), &mut *tx, "end a session")
             .await?;
         let by = By { who: row.text("user_name")?, address: address.to_owned(), at };
         audit(&mut tx, &by, "session.end", None, &id, &json!({})).await?;
-        commit(tx).await
+        commit(tx).await?;
+        Ok(true)
     }
 }
 

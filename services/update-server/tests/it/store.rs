@@ -216,12 +216,12 @@ on_both! {
         let roles = vec![(None, Role::Operator), (Some(app()), Role::Admin)];
         let second = store.sign_in(&by, &Person { roles: roles.clone(), ..ann.clone() }, end).await.unwrap();
         assert_eq!(who(&first, by.at).await.unwrap().roles, roles, "of every session");
-        store.end_session(&first, "10.0.0.1", by.at).await.unwrap();
+        assert!(store.end_session(&first, "10.0.0.1", by.at).await.unwrap());
         assert_eq!(who(&first, by.at).await, None);
         assert!(who(&second, by.at).await.is_some(), "the other session goes on");
         let new = NewToken { user: name.clone(), label: "ci".to_owned(), scopes: vec![Scope::Read], expires_at: None };
         let (_, token) = store.create_token(&by, &new).await.unwrap();
-        store.end_session(&token, "10.0.0.1", by.at).await.unwrap();
+        assert!(!store.end_session(&token, "10.0.0.1", by.at).await.unwrap());
         assert!(who(&token, by.at).await.is_some(), "a token is no session");
         assert_eq!(who(&second, end).await, None);
         let later = By { at: end, ..by.clone() };

@@ -34,6 +34,12 @@ pub(crate) const SECRET: &str = "hush: 50 %";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     Nothing,
+    /// It does not say where people log out of it.
+    NoEnd,
+    /// It says something that is no address.
+    OddEnd,
+    /// It names an address that others can read along with.
+    PlainEnd,
     /// It sends back another `state`.
     State,
     /// It says that another issuer answers.
@@ -144,10 +150,16 @@ impl Issuer {
 
 async fn metadata(State(shared): State<Arc<Shared>>) -> Json<Value> {
     let url = &shared.url;
+    let end = match shared.state.lock().unwrap().fault {
+        Fault::NoEnd => json!(null),
+        Fault::OddEnd => json!(["http", 7]),
+        Fault::PlainEnd => json!("http://issuer.example/end"),
+        _ => json!(format!("{url}/end")),
+    };
     Json(json!({
         "issuer": url, "authorization_endpoint": format!("{url}/authorize"), "token_endpoint": format!("{url}/token"),
-        "jwks_uri": format!("{url}/keys"), "response_types_supported": ["code"], "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["RS256"],
+        "jwks_uri": format!("{url}/keys"), "end_session_endpoint": end, "response_types_supported": ["code"],
+        "subject_types_supported": ["public"], "id_token_signing_alg_values_supported": ["RS256"],
     }))
 }
 

@@ -91,7 +91,12 @@ async fn a_person_logs_in_works_and_logs_out() {
     assert_eq!(world.get("/settings").await.status, StatusCode::FORBIDDEN);
     let cookies = world.cookie_header();
     let leave = world.submit(&groups, "/logout", &[]).await;
-    assert_eq!(leave.location(), "/login");
+    assert_eq!(leave.location(), "/login?left=yes");
+    // The issuer still knows her, unless she tells it, too.
+    let client = CLIENT.replace(' ', "+");
+    let end = format!("href=\"{}/end?client_id={client}\"", issuer.url);
+    world.get("/login?left=yes").await.says("Log out of 127.0.0.1 too").says(&end);
+    assert!(!world.get("/login").await.body.contains("Log out of"));
     // Whoever kept the cookie has nothing of it.
     let again = axum::http::Request::get("/activity").header(header::COOKIE, cookies);
     let again = world.send(again.body(axum::body::Body::empty()).unwrap()).await;
@@ -110,6 +115,18 @@ async fn a_person_logs_in_works_and_logs_out() {
             ann("session.end")
         ]
     );
+}
+
+#[tokio::test]
+async fn an_issuer_need_not_say_where_people_log_out_of_it() {
+    for fault in [Fault::NoEnd, Fault::OddEnd, Fault::PlainEnd] {
+        let (issuer, mut world) = start().await;
+        issuer.does(fault);
+        assert_eq!(log_in(&mut world, &issuer).await.status, StatusCode::OK, "{fault:?}");
+        let page = world.get("/login?left=yes").await;
+        page.says("You are logged out here.");
+        assert!(!page.body.contains("Log out of"), "{fault:?}");
+    }
 }
 
 /// Whatever does not hold is refused by its name, and leaves neither session nor user.
