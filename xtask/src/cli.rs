@@ -342,6 +342,8 @@ pub(crate) enum Row {
     Noop,
     /// From a change in a small package to a new disk
     Leaf,
+    /// A small package, beside the bare `emerge`
+    Emerge,
     /// Boot time and memory of a guest
     Boot,
     /// The compressed size of `/usr`

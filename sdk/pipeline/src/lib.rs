@@ -35,7 +35,7 @@ pub use crates::Cargo;
 pub use error::PipelineError;
 pub use fetch::{FetchRunner, Network, fetch_unknown};
 pub use manifest::{ManifestChange, update_manifest};
-pub use package::{CONTAINER_PHASE, STORE_PHASE};
+pub use package::{CONTAINER_PHASE, DISTFILE, STORE_PHASE, SYSROOT, lay_out_root};
 pub use payload::{PAYLOAD, PAYLOAD_NOTE, PayloadBase, PayloadNote, PayloadSystem, payload_action};
 pub use pkgcheck::{FINDINGS, PackageIndex, pkgcheck_actions};
 pub use planner::{Additions, ImageNodes, Planner, package_node};

@@ -10,10 +10,12 @@ use slipway_store::{Ingest, LinkMode, LinkOptions, Store, link_tree};
 
 use crate::{Shared, container, shared::WorkDir};
 
-/// Input names: what stands before the path of a recipe file, the name of a source, the package in the sysroot.
+/// Input names: what stands before the path of a recipe file …
 pub(crate) const RECIPE: &str = "recipe/";
-pub(crate) const DISTFILE: &str = "distfile/";
-pub(crate) const SYSROOT: &str = "sysroot/";
+/// … before the name of a source …
+pub const DISTFILE: &str = "distfile/";
+/// … and before a package of the sysroot.
+pub const SYSROOT: &str = "sysroot/";
 /// Of a package of this repository: the path in its part of the workspace, and the archive of a crate.
 pub(crate) const WORKSPACE: &str = "workspace/";
 pub(crate) const CRATE: &str = "crate/";
@@ -95,7 +97,7 @@ fn prepare(
     for file in frame {
         place(&file.path, &dirs.repository.join(&file.name)).map_err(failed)?;
     }
-    skeleton(&dirs.sysroot).map_err(failed)?;
+    lay_out_root(&dirs.sysroot).map_err(failed)?;
     for input in cx.inputs.keys() {
         if let Some(name) = input.strip_prefix(RECIPE) {
             place(&blob(cx, input)?, &dirs.repository.join(name)).map_err(failed)?;
@@ -149,8 +151,11 @@ fn link(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
     }
 }
 
-/// The links that merge the historic folders into `/usr`, which no package owns.
-fn skeleton(root: &Utf8Path) -> io::Result<()> {
+/// Makes the root of a target: the links that merge the historic folders into `/usr`, which no package owns.
+///
+/// # Errors
+/// When a folder or link cannot be made.
+pub fn lay_out_root(root: &Utf8Path) -> io::Result<()> {
     for dir in ["usr/bin", "usr/lib"] {
         fs_err::create_dir_all(root.join(dir))?;
     }

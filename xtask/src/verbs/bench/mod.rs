@@ -1,6 +1,7 @@
 //! `bench`: the numbers of the design, measured.
 
 mod guest;
+mod leaf;
 mod server;
 mod usage;
 
@@ -13,8 +14,6 @@ use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use slipway_build::{Event, Kind, NodeStates};
 use slipway_packages_manifest::DiskFormat;
-use slipway_pipeline::{CONTAINER_PHASE, STORE_PHASE};
-use walkdir::WalkDir;
 
 use crate::{
     cli::{BenchArgs, Row},
@@ -42,7 +41,8 @@ pub(crate) async fn run(context: &Context, args: &BenchArgs) -> anyhow::Result<(
         report::say(format_args!("measuring {}", clap_name(*row)));
         lines.extend(match row {
             Row::Noop => vec![noop(context, args)?],
-            Row::Leaf => leaf(context, args)?,
+            Row::Leaf => leaf::measure(context, args)?,
+            Row::Emerge => leaf::beside_emerge(context, args).await?,
             Row::Boot => guest::measure(context, args)?,
             Row::Size => vec![size(context, args).await?],
             Row::Cold => cold(context, args).await?,
@@ -126,111 +126,6 @@ fn noop(context: &Context, args: &BenchArgs) -> anyhow::Result<Line> {
     ))
 }
 
-/// What is beside the sources in a repository.
-const BUILT: &str = "target";
-/// A small package that nothing else needs.
-const LEAF: &str = "sys-apps/less";
-
-fn leaf(context: &Context, args: &BenchArgs) -> anyhow::Result<Vec<Line>> {
-    let copy = tempfile::tempdir()?;
-    let copy = Utf8Path::from_path(copy.path()).context("the temporary folder is not UTF-8")?;
-    copy_sources(context.project.root(), copy)?;
-    let dir = copy.join("overlays/slipway").join(LEAF);
-    let mut ebuilds = WalkDir::new(&dir).into_iter().filter_map(Result::ok);
-    let ebuild = ebuilds.find(|entry| entry.path().extension().is_some_and(|e| e == "ebuild"));
-    let ebuild = Utf8PathBuf::try_from(
-        ebuild.with_context(|| format!("`{LEAF}` has no ebuild"))?.into_path(),
-    )?;
-    let text = fs_err::read_to_string(&ebuild)?;
-    let run = |see: &mut dyn FnMut(Event)| {
-        let mut command = itself_in(context, copy)?;
-        watched(command.args(["--json", "build-image", "--image", &args.image]), see)
-    };
-    run(&mut |_| ())?;
-    let mut seconds = Vec::new();
-    let mut own = Vec::new();
-    let mut added = Vec::new();
-    for n in 0..args.runs {
-        // A line that changes what is installed, and never the same.
-        let mark = format!("{}-{n}", crate::environment::now());
-        fs_err::write(
-            &ebuild,
-            format!(
-                "{text}\nsrc_install() {{\n\tdefault\n\techo {mark} > \"${{T}}\"/mark\n\tinsinto /usr/share/less\n\tdoins \"${{T}}\"/mark\n}}\n"
-            ),
-        )?;
-        let mut times = PackageTimes::default();
-        let took = run(&mut |event| times.see(&event))?.as_secs_f64();
-        let (package, outside) =
-            times.done().with_context(|| format!("`{LEAF}` is not part of {}", args.image))?;
-        seconds.push(took - package);
-        own.push(package);
-        added.push(outside);
-    }
-    let mean = own.iter().sum::<f64>() / own.len() as f64;
-    Ok(vec![
-        Line::new(
-            format!(
-                "one-line change in `{LEAF}` → new disk of {}, beyond the package's own build of {mean:.1} s",
-                args.image,
-            ),
-            spread(seconds, 2, " s"),
-            "≤ 10 s",
-        ),
-        Line::new(
-            format!("of `{LEAF}`'s own build: outside its container (sysroot, packing, store)"),
-            spread(added, 2, " s"),
-            "≤ 1.5 s with the next row",
-        ),
-        start(context, args)?,
-    ])
-}
-
-/// When the parts of the build of [`LEAF`] began and ended, in seconds.
-#[derive(Default)]
-struct PackageTimes {
-    begin: Option<f64>,
-    container: Option<f64>,
-    store: Option<f64>,
-    end: Option<f64>,
-}
-
-impl PackageTimes {
-    fn see(&mut self, event: &Event) {
-        let package = format!("package:{LEAF}-");
-        let ours = |id: &slipway_build::NodeId| id.to_string().starts_with(&package);
-        match event {
-            Event::Started { id, at, .. } if ours(id) => self.begin = Some(*at),
-            Event::Phase { id, phase, at } if ours(id) && phase == CONTAINER_PHASE => {
-                self.container = Some(*at);
-            }
-            Event::Phase { id, phase, at } if ours(id) && phase == STORE_PHASE => {
-                self.store = Some(*at);
-            }
-            Event::Finished { id, end, .. } if ours(id) => self.end = Some(*end),
-            _ => {}
-        }
-    }
-
-    /// How long the whole action took, and how much of that was outside of its container.
-    fn done(&self) -> Option<(f64, f64)> {
-        let (begin, end) = (self.begin?, self.end?);
-        Some((end - begin, self.container? - begin + end - self.store?))
-    }
-}
-
-/// What a container costs by itself.
-fn start(context: &Context, args: &BenchArgs) -> anyhow::Result<Line> {
-    let seconds: Vec<f64> = (0..args.runs)
-        .map(|_| Ok(timed(itself(context)?.args(["shell", "--", "true"]))?.as_secs_f64()))
-        .collect::<anyhow::Result<_>>()?;
-    Ok(Line::new(
-        "a container that does nothing (`xtask shell -- true`)",
-        spread(seconds, 2, " s"),
-        "–",
-    ))
-}
-
 /// The actions of an image with the seconds of their last run, the longest first.
 async fn slowest(context: &Context, image: &str) -> anyhow::Result<Vec<(String, f64)>> {
     let plan = context.image(&context.project.image(image)?, DiskFormat::Raw).await?;
@@ -243,22 +138,6 @@ async fn slowest(context: &Context, image: &str) -> anyhow::Result<Vec<(String, 
     }
     all.sort_by(|a, b| b.1.total_cmp(&a.1));
     Ok(all)
-}
-
-fn copy_sources(from: &Utf8Path, to: &Utf8Path) -> anyhow::Result<()> {
-    let is_source = |entry: &walkdir::DirEntry| {
-        entry.depth() != 1 || (entry.file_name() != BUILT && entry.file_name() != ".git")
-    };
-    for entry in WalkDir::new(from).into_iter().filter_entry(is_source) {
-        let entry = entry?;
-        let path = to.as_std_path().join(entry.path().strip_prefix(from)?);
-        if entry.file_type().is_dir() {
-            fs_err::create_dir_all(path)?;
-        } else {
-            fs_err::copy(entry.path(), path)?;
-        }
-    }
-    Ok(())
 }
 
 async fn size(context: &Context, args: &BenchArgs) -> anyhow::Result<Line> {
