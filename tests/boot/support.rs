@@ -22,7 +22,8 @@ pub(crate) fn cargo() -> Command {
         reason = "cargo needs the environment that it was started with"
     )]
     let mut command = Command::new(env!("CARGO"));
-    command.current_dir(root());
+    // Its own words would come between those of what it runs.
+    command.current_dir(root()).env("CARGO_TERM_QUIET", "true");
     command
 }
 
