@@ -35,12 +35,30 @@ fn units(args: &CargoArgs) -> anyhow::Result<()> {
 fn machines(chosen: &[&str], args: &CargoArgs) -> anyhow::Result<()> {
     let mut all = ["-p", "slipway-tests", "--test", "boot"].map(str::to_owned).to_vec();
     if args.args.is_empty() {
-        // One machine after the other: each takes all the cores that there are to emulate it.
-        all.extend(["--", "--test-threads=1"].iter().chain(chosen).map(ToString::to_string));
+        all.extend(["--".to_owned(), side_by_side()]);
+        all.extend(chosen.iter().map(ToString::to_string));
     }
     all.extend_from_slice(&args.args);
-    cargo_test(&all)
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    cargo_with(&[&["test", "--locked"], &all[..]].concat(), &own()?, "the tests failed")
 }
+
+/// Tests start guests with this program: through cargo they would wait for whatever another test lets it compile.
+fn own() -> anyhow::Result<Vec<(&'static str, String)>> {
+    // It may have been compiled anew since it was started; then cargo finds it.
+    let own = Utf8PathBuf::try_from(std::env::current_exe()?)?;
+    Ok(own.is_file().then(|| ("SLIPWAY_TEST_XTASK", own.into_string())).into_iter().collect())
+}
+
+/// How many machines are tested at the same time. One under Secure Boot is emulated on one core, and others are idle by turns.
+/// Each has 2 GiB of memory.
+fn side_by_side() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("--test-threads={}", cores.min(MACHINES))
+}
+
+/// The most machines at the same time.
+const MACHINES: usize = 4;
 
 /// The tests of updates.
 const UPDATES: &str = "update::";
@@ -54,12 +72,11 @@ const HOST: &str = "binhost::";
 pub(crate) fn boot_of(image: &str, disk: Option<&Utf8Path>) -> anyhow::Result<()> {
     let suite = ["test", "--locked", "-p", "slipway-tests", "--test", "boot", "--"];
     let others = ["--skip", UPDATES, "--skip", HOST];
-    let args: Vec<&str> = suite.into_iter().chain(["--test-threads=1"]).chain(others).collect();
-    // It may have been compiled anew since it was started; then cargo finds it.
-    let own = Utf8PathBuf::try_from(std::env::current_exe()?)?;
-    let own = own.is_file().then_some(("SLIPWAY_TEST_XTASK", own.as_str()));
-    let disk = disk.map(|disk| ("SLIPWAY_TEST_DISK", disk.as_str()));
-    let env: Vec<_> = [("SLIPWAY_TEST_IMAGE", image)].into_iter().chain(own).chain(disk).collect();
+    let threads = side_by_side();
+    let args: Vec<&str> = suite.into_iter().chain([threads.as_str()]).chain(others).collect();
+    let mut env = own()?;
+    env.push(("SLIPWAY_TEST_IMAGE", image.to_owned()));
+    env.extend(disk.map(|disk| ("SLIPWAY_TEST_DISK", disk.to_string())));
     cargo_with(&args, &env, "the image failed its tests")
 }
 
@@ -74,13 +91,13 @@ pub(crate) fn cargo(args: &[&str], failure: &str) -> anyhow::Result<()> {
     cargo_with(args, &[], failure)
 }
 
-fn cargo_with(args: &[&str], env: &[(&str, &str)], failure: &str) -> anyhow::Result<()> {
+fn cargo_with(args: &[&str], env: &[(&str, String)], failure: &str) -> anyhow::Result<()> {
     let cargo = environment::get("CARGO").unwrap_or_else(|| "cargo".to_owned());
     #[expect(
         clippy::disallowed_methods,
         reason = "cargo needs the environment that it was started with"
     )]
     let mut command = Command::new(cargo);
-    anyhow::ensure!(command.args(args).envs(env.iter().copied()).status()?.success(), "{failure}");
+    anyhow::ensure!(command.args(args).envs(env.iter().cloned()).status()?.success(), "{failure}");
     Ok(())
 }
