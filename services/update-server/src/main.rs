@@ -129,6 +129,10 @@ async fn serve(mut config: Config, _: ArgMatches) -> anyhow::Result<()> {
     if config.authentication == Authentication::Off {
         tracing::warn!("authentication is off: whoever reaches this address may do everything");
     }
+    if let Some(sync) = &config.sync {
+        // What cannot be used is said now, and not when there is a version to verify.
+        sync.key().context("`sync-key` cannot be used")?;
+    }
     let (door, certificate) = door(&mut config).await?;
     let address = format!("{}://{}", config.scheme(), config.listen);
     let (stops, stopped) = mpsc::unbounded_channel();

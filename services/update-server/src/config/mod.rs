@@ -10,11 +10,7 @@ use camino::Utf8PathBuf;
 
 pub use table::{SETTINGS, Setting};
 
-use crate::{
-    oidc::OidcSettings,
-    syncer::{KeyError, SyncSettings},
-    tls::TlsFiles,
-};
+use crate::{oidc::OidcSettings, syncer::SyncSettings, tls::TlsFiles};
 use values::{base_url, choice, oidc, parsed, positive, speed, sync, tls};
 
 /// The configuration, validated.
@@ -131,12 +127,6 @@ pub enum ConfigError {
         one: &'static str,
         /// Which is missing.
         other: &'static str,
-    },
-    /// A key that cannot be used.
-    #[error("`sync-key` cannot be used")]
-    Key {
-        /// Why not; it names the file.
-        source: KeyError,
     },
     /// No authentication, and an issuer to log in through.
     #[error(
@@ -426,10 +416,8 @@ mod tests {
         check(&[url, ("sync-feeds", "stable")], "TRACK/ARCHITECTURE");
         check(&[url, feeds, ("sync-payloads", "copy")], "link or host");
         check(&[url, feeds, ("sync-payloads", "host")], "`sync-payloads` needs `packages`");
-        let host = ("sync-payloads", "host");
         let key = ("sync-key", "/nowhere/key.pem");
         check(&[url, feeds, key], "`sync-key` needs `sync-payloads=host`");
-        check(&[url, feeds, host, ("packages", "/p"), key], "`sync-key` cannot be used");
         check(&[url, feeds, ("sync-interval", "0")], "above 0");
     }
 

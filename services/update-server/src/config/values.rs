@@ -5,7 +5,7 @@ use camino::Utf8PathBuf;
 use super::ConfigError;
 use crate::{
     oidc::{OidcSettings, Secret, group_roles, is_private},
-    syncer::{PayloadKey, Payloads, SyncSettings, sync_feeds},
+    syncer::{Payloads, SyncSettings, sync_feeds},
     tls::TlsFiles,
 };
 
@@ -131,11 +131,7 @@ fn payloads(text: &impl Fn(&str) -> String) -> Result<Payloads, ConfigError> {
             Err(ConfigError::Alone { one: "sync-payloads", other: "packages" })
         }
         (true, "") => Ok(Payloads::Host { key: None }),
-        (true, file) => {
-            let key = PayloadKey::read(file.into());
-            key.map(|key| Payloads::Host { key: Some(key) })
-                .map_err(|source| ConfigError::Key { source })
-        }
+        (true, file) => Ok(Payloads::Host { key: Some(file.into()) }),
     }
 }
 

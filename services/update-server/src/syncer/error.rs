@@ -2,7 +2,7 @@
 
 use slipway_omaha::OmahaError;
 
-use super::SignatureError;
+use super::{KeyError, SignatureError};
 use crate::store::StoreError;
 
 /// Why a track is not followed; its channel stays where it is.
@@ -73,6 +73,13 @@ pub enum SyncError {
         file: String,
         /// What is wrong with it.
         problem: &'static str,
+    },
+    /// The key that files must be signed by cannot be used.
+    #[error("`sync-key` cannot be used")]
+    Key {
+        /// Why not; it names the file.
+        #[from]
+        source: KeyError,
     },
     /// A file is not signed as it should be.
     #[error("`{file}` is not signed")]

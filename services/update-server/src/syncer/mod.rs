@@ -149,7 +149,7 @@ async fn package(
     }
     let url = match &settings.payloads {
         Payloads::Link => offer.codebases[0].clone(),
-        Payloads::Host { key } => payload::host(app, feed, offer, key.as_ref()).await?,
+        Payloads::Host { .. } => payload::host(app, feed, offer, settings.key()?.as_ref()).await?,
     };
     let id = PackageId::stored(new_uuid());
     let package = offer.package(Package::new(id, local.clone(), &offer.version, feed.arch), url);

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use camino::Utf8PathBuf;
 use url::Url;
 
-use super::PayloadKey;
+use super::{KeyError, PayloadKey};
 use crate::{ids::AppId, store::Arch};
 
 /// A server that is followed.
@@ -27,9 +28,22 @@ pub enum Payloads {
     Link,
     /// From here: they are fetched and verified first.
     Host {
-        /// What they must be signed by, if it matters.
-        key: Option<PayloadKey>,
+        /// Where the public key is that they must be signed by, if it matters.
+        key: Option<Utf8PathBuf>,
     },
+}
+
+impl SyncSettings {
+    /// Reads the key that payloads must be signed by, if there is one.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    pub fn key(&self) -> Result<Option<PayloadKey>, KeyError> {
+        match &self.payloads {
+            Payloads::Host { key: Some(file) } => PayloadKey::read(file).map(Some),
+            Payloads::Host { key: None } | Payloads::Link => Ok(None),
+        }
+    }
 }
 
 /// A track of an application, for an architecture.

@@ -7,11 +7,7 @@
 //!
 //! When unsure, refuse: a payload without a signature, with something behind it, or of another version is as bad as a forged one.
 
-use std::{
-    fmt,
-    io::{self, Read, Seek},
-    sync::Arc,
-};
+use std::io::{self, Read, Seek};
 
 use aws_lc_rs::{
     digest,
@@ -61,11 +57,8 @@ struct Signature {
 }
 
 /// The key that payloads of an upstream are signed with.
-#[derive(Clone)]
-pub struct PayloadKey {
-    file: Utf8PathBuf,
-    key: Arc<ParsedPublicKey>,
-}
+#[derive(Clone, Debug)]
+pub struct PayloadKey(ParsedPublicKey);
 
 /// Why a payload is not believed.
 #[derive(Debug, thiserror::Error)]
@@ -115,7 +108,7 @@ impl PayloadKey {
         // The other one takes any length, and refuses later what is signed by a short key.
         PublicEncryptingKey::from_der(der.as_ref()).map_err(rejected)?;
         let key = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der.as_ref());
-        Ok(Self { file: file.to_owned(), key: Arc::new(key.map_err(rejected)?) })
+        key.map(Self).map_err(rejected)
     }
 
     /// Reads a payload from its beginning to its end, in pieces of 1 MiB.
@@ -147,22 +140,8 @@ impl PayloadKey {
         let current = signatures.signatures.iter().find(|one| one.version == Some(CURRENT));
         let current =
             current.and_then(|one| one.data.as_deref()).ok_or(SignatureError::Unsigned)?;
-        let verified = self.key.verify_digest_sig(&signed.finish(), current);
+        let verified = self.0.verify_digest_sig(&signed.finish(), current);
         verified.map_err(|_wrong| SignatureError::Forged)
-    }
-}
-
-impl PartialEq for PayloadKey {
-    fn eq(&self, other: &Self) -> bool {
-        (&self.file, self.key.as_ref().as_ref()) == (&other.file, other.key.as_ref().as_ref())
-    }
-}
-
-impl Eq for PayloadKey {}
-
-impl fmt::Debug for PayloadKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("PayloadKey").field(&self.file).finish()
     }
 }
 

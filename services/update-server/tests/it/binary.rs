@@ -167,6 +167,9 @@ fn a_setting_that_makes_no_sense_is_named() {
     };
     check(&["serve", "--listen", "nowhere"], "`listen` is `nowhere`");
     check(&["serve", "--authentication", "off", "--listen", "0.0.0.0:0"], "no loopback address");
+    let sync = "serve --sync-url http://up.example/ --sync-feeds stable/amd64 --sync-payloads host --packages p --sync-key lost.pem";
+    let sync: Vec<&str> = sync.split(' ').collect();
+    check(&sync, "`sync-key` cannot be used: `lost.pem` is no RSA key");
     check(&["serve", "--database-url", "mysql://x"], "neither `sqlite:` nor `postgres:`");
 }
 

@@ -226,7 +226,11 @@ async fn only_what_is_signed_is_given_to_hosts() {
     Pair::refused(pair.sync().await, "`4002.0.0.gz` is not signed: it is signed by another key");
     assert!(pair.packages().await.is_empty() && pair.ours().await.is_none());
     assert!(files(pair.ours.path()).is_empty(), "nothing is left of it");
-    pair.release_again(&package, &theirs.payload(&[7; 3 << 20])).await;
+    pair.release_again(&package, &theirs.payload(&vec![7; 3 << 20])).await;
+    // The key is read each time.
+    fs_err::remove_file(&file).unwrap();
+    Pair::refused(pair.sync().await, "`sync-key` cannot be used");
+    fs_err::write(&file, theirs.pem()).unwrap();
     assert_eq!(pair.sync().await, Ok(synced(1, true)));
     assert_eq!(files(pair.ours.path()).len(), 1);
 }
