@@ -23,17 +23,7 @@ fn a_change_of_an_ebuild_or_of_an_eclass_is_seen() {
     }
     let folder = tempfile::tempdir().unwrap();
     let copy = camino::Utf8Path::from_path(folder.path()).unwrap();
-    for entry in walkdir::WalkDir::new(root()).into_iter().filter_entry(|entry| {
-        entry.depth() != 1 || !["target", ".git"].contains(&&*entry.file_name().to_string_lossy())
-    }) {
-        let entry = entry.unwrap();
-        let to = copy.as_std_path().join(entry.path().strip_prefix(root()).unwrap());
-        if entry.file_type().is_dir() {
-            fs_err::create_dir_all(to).unwrap();
-        } else {
-            fs_err::copy(entry.path(), to).unwrap();
-        }
-    }
+    slipway_tests::sources::copy(&root(), copy).unwrap();
     let plan = || {
         let output = xtask(&["--repository", copy.as_str(), "plan", "--image", "minimal"]);
         (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())

@@ -3,7 +3,6 @@
 use std::process::{Command, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use walkdir::{DirEntry, WalkDir};
 
 use crate::support::{cargo, root};
 
@@ -61,7 +60,7 @@ impl World {
         let world =
             Self { releases: dir.join("releases"), keys: dir.join("keys"), tree: dir.join("tree") };
         fs_err::create_dir_all(&world.tree).unwrap();
-        copy_sources(&world.tree);
+        slipway_tests::sources::copy(root(), &world.tree).unwrap();
         // So that the test need not wait as long as a machine would.
         let deadline = world.tree.join(INITRD).join("initrd.target.d/10-slipway.conf");
         change(&deadline, |text| text.replace("JobTimeoutSec=5min", "JobTimeoutSec=60s"));
@@ -155,22 +154,6 @@ fn set(text: &str, key: &str, value: &str) -> String {
         false => format!("{line}\n"),
     });
     lines.collect()
-}
-
-/// Copies what is built from: all but what was built, and what is hidden.
-fn copy_sources(to: &Utf8Path) {
-    let is_source = |entry: &DirEntry| {
-        let name = entry.file_name().to_string_lossy();
-        entry.depth() != 1 || !(name == "target" || name.starts_with('.'))
-    };
-    for entry in WalkDir::new(root()).into_iter().filter_entry(is_source) {
-        let entry = entry.unwrap();
-        let path = to.as_std_path().join(entry.path().strip_prefix(root()).unwrap());
-        match entry.file_type().is_dir() {
-            true => fs_err::create_dir_all(path).unwrap(),
-            false => drop(fs_err::copy(entry.path(), path).unwrap()),
-        }
-    }
 }
 
 fn run(command: &mut Command) -> String {
