@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::TRIES;
 use crate::support::{cargo, root};
 
 /// What is wrong with a version.
@@ -24,6 +25,14 @@ impl Fault {
             Self::Unhealthy => "login",
             Self::Panic => "Kernel panic",
             Self::Hang => "the initial file system hangs",
+        }
+    }
+
+    /// How many of its tries the test waits for. One that hangs needs longest.
+    pub(crate) fn tries(self) -> u32 {
+        match self {
+            Self::Panic => TRIES,
+            Self::Unhealthy | Self::Hang => 1,
         }
     }
 
