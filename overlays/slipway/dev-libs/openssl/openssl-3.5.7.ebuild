@@ -66,6 +66,9 @@ src_configure() {
 		no-ssl3 \
 		no-tests \
 		no-weak-ssl-ciphers || die
+	# Static libraries are compiled for themselves, half as much again, and nobody is to link them.
+	sed -i -e '/^LIBS=/s/ libcrypto\.a libssl\.a / /' -e 's/^INSTALL_LIBS=.*/INSTALL_LIBS=/' Makefile || die
+	! grep -qw 'LIBS=.*libcrypto\.a' Makefile || die "the Makefile still makes static libraries"
 }
 
 src_compile() {
@@ -74,7 +77,6 @@ src_compile() {
 
 src_install() {
 	emake DESTDIR="${D}" install_sw install_ssldirs
-	rm "${ED}"/usr/lib/*.a || die
 	rm -rf "${ED}"/usr/bin/c_rehash "${ED}"/usr/lib/{engines-3,ossl-modules,cmake} || die
 	cd "${ED}"/usr/lib/ssl || die
 	rm -rf certs misc private *.dist ct_log_list.cnf || die

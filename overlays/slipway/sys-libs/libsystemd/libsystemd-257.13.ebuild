@@ -38,6 +38,15 @@ _with_python() {
 	"$@"
 }
 
+src_prepare() {
+	default
+	# Of the library for systemd's own programs, two hundred files, libudev uses two.
+	local shared="files('src/shared/device-nodes.c', 'src/shared/udev-util.c')"
+	sed -i -e "/^libudev = shared_library(/i libudev_shared = static_library('udev-shared', ${shared}, include_directories : includes, dependencies : userspace, c_args : ['-fvisibility=default'], build_by_default : false)\n" \
+		-e '/^libudev = shared_library(/,/install_dir/s/libshared_static/libudev_shared/' meson.build || die
+	grep -q 'link_with : \[libsystemd_static, libudev_shared\]' meson.build || die
+}
+
 src_configure() {
 	local EMESONARGS=(
 		--auto-features=disabled
