@@ -24,6 +24,8 @@ pub enum Kind {
     Package,
     /// Makes the index of binary packages.
     Index,
+    /// Makes the index of an image's kernel modules.
+    Modules,
     /// Composes a root file system from packages.
     Root,
     /// Makes an initial RAM disk.
@@ -44,12 +46,13 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of a build.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Seed,
         Self::Resolve,
         Self::Fetch,
         Self::Package,
         Self::Index,
+        Self::Modules,
         Self::Root,
         Self::Initrd,
         Self::Usr,
@@ -68,6 +71,7 @@ impl Kind {
             Self::Fetch => "fetch",
             Self::Package => "package",
             Self::Index => "index",
+            Self::Modules => "modules",
             Self::Root => "root",
             Self::Initrd => "initrd",
             Self::Usr => "usr",
@@ -87,7 +91,7 @@ impl Kind {
             Self::Usr => 15.0,
             Self::Fetch | Self::Disk | Self::Resolve => 5.0,
             Self::Root | Self::Initrd | Self::Format | Self::Payload => 4.0,
-            Self::Index | Self::Uki | Self::Sbom => 1.0,
+            Self::Index | Self::Modules | Self::Uki | Self::Sbom => 1.0,
         }
     }
 

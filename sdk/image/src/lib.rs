@@ -8,6 +8,7 @@ mod compose;
 mod cpio;
 mod disk;
 mod error;
+mod modules;
 mod os_release;
 mod tool;
 mod uki;
@@ -20,6 +21,7 @@ pub use disk::{
     BOOT_LOADER, BOOT_LOADER_PATH, Enrol, Programs, disk_tool, qcow2_tool, repart_on_device,
 };
 pub use error::ImageError;
+pub use modules::modules_tool;
 pub use os_release::os_release;
 pub use tool::{Tool, ToolInput};
 pub use uki::{kernel_command_line, uki_file_name, uki_tool};

@@ -7,7 +7,8 @@ use std::{
 
 use slipway_build::{Action, Input, Kind, NodeId, Runner};
 use slipway_image::{
-    Programs, ToolInput, disk_tool, os_release, qcow2_tool, repart_on_device, uki_tool, usr_tool,
+    Programs, ToolInput, disk_tool, modules_tool, os_release, qcow2_tool, repart_on_device,
+    uki_tool, usr_tool,
 };
 use slipway_packages_manifest::{Atom, DiskFormat, Image, Layout, PathFilter};
 use slipway_portage::{Cpv, Package, RecipeFile, Resolution, build_argv, build_env};
@@ -208,7 +209,10 @@ impl Planner<'_> {
         let files = image_files(&layout, &identity, trusted);
 
         let name = image.name.as_str();
-        let root = self.compose(Kind::Root, name, image, Product::Usr, files)?;
+        let modules = self.modules(image)?;
+        let mut root = self.compose(Kind::Root, name, image, Product::Usr, files)?;
+        let index = Input::Output { node: modules.id.clone(), output: "modules.tar".to_owned() };
+        root.inputs.insert(format!("{PACKAGE}index of kernel modules"), index);
         let initrd =
             self.compose(Kind::Initrd, name, &initrd, Product::Initrd, initrd_files(&identity))?;
         let budget = OutputBudget {
@@ -254,7 +258,16 @@ impl Planner<'_> {
             format: qcow2.as_ref().map(id),
             root: id(&root),
         };
-        Ok((vec![root, initrd, usr, uki, disk].into_iter().chain(qcow2).collect(), nodes))
+        Ok((vec![modules, root, initrd, usr, uki, disk].into_iter().chain(qcow2).collect(), nodes))
+    }
+
+    /// The index of the modules of all packages of the kernel.
+    fn modules(&self, image: &Image) -> Result<Action, PipelineError> {
+        let packages = self.resolution.installed(self.roots(image)?).into_iter();
+        let kernels = packages.filter(|cpv| cpv.to_string().starts_with(KERNELS));
+        let trees: Result<Vec<Named>, _> = kernels.map(|cpv| tree(&cpv, cpv.to_string())).collect();
+        let tool = modules_tool(self.project.release());
+        self.tool(Kind::Modules, image.name.as_str(), tool, &trees?, None)
     }
 
     /// The disk: `inputs`, and either the programs that were built or signed ones.
@@ -288,12 +301,13 @@ impl Planner<'_> {
         self.resolution.requested(atom).ok_or_else(problem)
     }
 
+    /// The packages that an image names.
+    fn roots(&self, image: &Image) -> Result<Vec<&Cpv>, PipelineError> {
+        image.packages.iter().map(Atom::as_str).map(|atom| self.chosen(image, atom)).collect()
+    }
+
     fn installed(&self, image: &Image, atom: &str, name: &str) -> Result<Named, PipelineError> {
-        let input = Input::Output {
-            node: package_node(self.chosen(image, atom)?)?,
-            output: "image".to_owned(),
-        };
-        Ok(Named { name: name.to_owned(), input, shown: Some(ToolInput::Tree) })
+        tree(self.chosen(image, atom)?, name.to_owned())
     }
 
     fn compose(
@@ -304,10 +318,8 @@ impl Planner<'_> {
         product: Product,
         files: Vec<(String, String)>,
     ) -> Result<Action, PipelineError> {
-        let roots: Result<Vec<&Cpv>, _> =
-            image.packages.iter().map(Atom::as_str).map(|atom| self.chosen(image, atom)).collect();
         let mut inputs = BTreeMap::new();
-        for cpv in self.resolution.installed(roots?) {
+        for cpv in self.resolution.installed(self.roots(image)?) {
             inputs.insert(
                 format!("{PACKAGE}{cpv}"),
                 Input::Output { node: package_node(&cpv)?, output: "image".to_owned() },
@@ -373,6 +385,8 @@ impl Planner<'_> {
     }
 }
 
+/// What the names of the packages with kernel modules begin with.
+const KERNELS: &str = "sys-kernel/";
 /// The package with the boot loader.
 const SYSTEMD: &str = "sys-apps/systemd";
 
@@ -407,6 +421,12 @@ struct Named {
     name: String,
     input: Input,
     shown: Option<ToolInput>,
+}
+
+/// The files of a package.
+fn tree(cpv: &Cpv, name: String) -> Result<Named, PipelineError> {
+    let input = Input::Output { node: package_node(cpv)?, output: "image".to_owned() };
+    Ok(Named { name, input, shown: Some(ToolInput::Tree) })
 }
 
 fn file(action: &Action, output: &str) -> Named {

@@ -3,32 +3,11 @@
 
 EAPI=8
 
-DESCRIPTION="Linux kernel for container hosts, with its modules"
-HOMEPAGE="https://www.kernel.org/"
-SRC_URI="mirror://debian/pool/main/l/linux/linux_${PV}.orig.tar.xz -> linux-${PV}.tar.xz"
-S="${WORKDIR}/linux-${PV}"
-LICENSE="GPL-2"
+inherit slipway-kernel
+
+DESCRIPTION="Linux kernel, with the modules that a virtual machine needs"
 SLOT="0"
 KEYWORDS="amd64"
-# Modules are stripped by kbuild and then compressed.
-RESTRICT="strip"
-# Beside these: kmod, zstd, and the headers of libelf and OpenSSL, all of the build machine.
-BDEPEND="
-	dev-lang/perl
-	sys-devel/bc
-	sys-devel/bison
-	sys-devel/flex
-"
-
-kmake() {
-	# The flags and programs of the profile are meant for programs, not for a kernel or for the tools that build it.
-	local -x KBUILD_BUILD_USER=slipway KBUILD_BUILD_HOST=slipway KBUILD_BUILD_VERSION=1 KBUILD_BUILD_TIMESTAMP
-	KBUILD_BUILD_TIMESTAMP=$(LC_ALL=C date -u -d "@${SOURCE_DATE_EPOCH:?}") || die
-	(
-		unset CFLAGS CXXFLAGS CPPFLAGS LDFLAGS PKG_CONFIG
-		emake ARCH="${KERNEL_ARCH}" CROSS_COMPILE="${CHOST}-" HOSTCC="${BUILD_CC}" HOSTCXX="${BUILD_CXX}" LOCALVERSION= "$@"
-	) || die
-}
 
 # Prints each requested option that the configuration does not have as requested.
 missing_options() {
@@ -44,38 +23,36 @@ missing_options() {
 	' .config "$@" || die
 }
 
-src_unpack() {
-	# Of the documentation only its Kconfig is read.
-	tar -xf "${DISTDIR}/linux-${PV}.tar.xz" -C "${WORKDIR}" --exclude='*/Documentation/[a-z]*' || die
+# Prints the options of modules that sys-kernel/slipway-kernel-modules builds.
+extra_modules() {
+	sed '/^#/d' "${FILESDIR}/extra-modules" | tr -s ' \n' '\n' | sed '/^$/d' || die
 }
 
 src_configure() {
-	local cpu=${CHOST%%-*} fragments missing
-	case ${cpu} in
-		x86_64) KERNEL_ARCH=x86 ;;
-		aarch64) KERNEL_ARCH=arm64 ;;
-		*) die "no kernel architecture for ${CHOST}" ;;
-	esac
-	fragments=( "${FILESDIR}"/config.d/*.config "${FILESDIR}/config.d/${cpu}"/*.config )
-	# What no fragment asks for, and nothing needs, is off.
+	local fragments missing
+	fragments=( "${FILESDIR}"/config.d/*.config "${FILESDIR}/config.d/${CHOST%%-*}"/*.config )
 	cat "${fragments[@]}" > "${T}/requested.config" || die
-	kmake KCONFIG_ALLCONFIG="${T}/requested.config" allnoconfig
+	slipway-kernel_make KCONFIG_ALLCONFIG="${T}/requested.config" allnoconfig
 	missing=$(missing_options "${fragments[@]}")
 	[[ -z ${missing} ]] || die "the kernel configuration is not what was requested:"$'\n'"${missing}"
+	missing=$(extra_modules | grep -vxFf <(slipway-kernel_modules .config))
+	[[ -z ${missing} ]] || die "files/extra-modules names what is no module: ${missing}"
 }
 
 src_compile() {
-	kmake all
+	slipway-kernel_make $(slipway-kernel_without $(extra_modules)) all
 }
 
 src_install() {
 	local release image
 	release=$(<include/config/kernel.release) || die
-	kmake INSTALL_MOD_PATH="${ED}/usr" INSTALL_MOD_STRIP=1 modules_install
-	rm -f "${ED}/usr/lib/modules/${release}"/{build,source} || die
-	[[ -s ${ED}/usr/lib/modules/${release}/modules.dep ]] || die "depmod did not run"
-	image=$(kmake -s image_name) || die
+	slipway-kernel_install_modules
+	image=$(slipway-kernel_make -s image_name) || die
 	insinto "/usr/lib/modules/${release}"
 	newins "${image}" vmlinuz
 	newins .config config
+	# What building further modules takes.
+	extra_modules > "${T}/extra-modules" || die
+	insinto "/usr/lib/modules/${release}/build"
+	doins Module.symvers "${T}/extra-modules"
 }
