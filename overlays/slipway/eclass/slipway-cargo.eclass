@@ -27,6 +27,10 @@ S="${WORKDIR}/workspace"
 # @ECLASS_VARIABLE: SLIPWAY_CARGO_FEATURES
 # @DESCRIPTION: array of features to build with; default: the crate's own default features
 
+# @ECLASS_VARIABLE: SLIPWAY_CARGO_FAST
+# @DESCRIPTION: array of crates that are optimised as far as possible, because they work on every byte; the rest only as far as costs
+# the compiler little
+
 # @ECLASS_VARIABLE: SLIPWAY_CARGO_CRATE
 # @DESCRIPTION: the crate that is built
 SLIPWAY_CARGO_CRATE="slipway-${PN}"
@@ -74,6 +78,11 @@ slipway-cargo_run() {
 	for flag in ${LDFLAGS}; do
 		rustflags+=(-Clink-arg="${flag}")
 	done
+	# A crate that is not built is only warned of, so these stand for whatever has been asked for.
+	local fast=()
+	for flag in "${SLIPWAY_CARGO_FAST[@]}"; do
+		fast+=(--config "profile.release.package.${flag}.opt-level=3")
+	done
 	env -u RUSTFLAGS \
 		PATH="${_SLIPWAY_RUST}/bin:${PATH}" \
 		CARGO_HOME="${T}/cargo" \
@@ -81,12 +90,14 @@ slipway-cargo_run() {
 		CARGO_ENCODED_RUSTFLAGS="$(IFS=$'\x1f'; echo "${rustflags[*]}")" \
 		CARGO_INCREMENTAL=0 \
 		CARGO_PROFILE_RELEASE_DEBUG=false \
+		CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
 		CARGO_PROFILE_RELEASE_STRIP=symbols \
 		CARGO_TARGET_DIR="${WORKDIR}/target" \
 		CARGO_TERM_COLOR=never \
 		CFLAGS="${CFLAGS} -ffile-prefix-map=${WORKDIR}=/usr/src/${PN}" \
 		CXXFLAGS="${CXXFLAGS} -ffile-prefix-map=${WORKDIR}=/usr/src/${PN}" \
-		cargo "$@" || die "cargo $1 failed"
+		ZSTD_SYS_USE_PKG_CONFIG=1 \
+		cargo "${fast[@]}" "$@" || die "cargo $1 failed"
 }
 
 slipway-cargo_src_unpack() {

@@ -11,13 +11,19 @@ HOMEPAGE="https://slipway.invalid/"
 LICENSE="Apache-2.0"
 SLOT="0"
 KEYWORDS="amd64"
+DEPEND="
+	app-arch/zstd:=
+"
 RDEPEND="
+	app-arch/zstd:=
 	app-misc/ca-certificates
 	slipway-base/baselayout
 	sys-apps/dbus-broker
 	sys-libs/gcc-libs
 	sys-libs/glibc
 "
+
+SLIPWAY_CARGO_FAST=( sha2 slipway-payload )
 
 src_install() {
 	local units=/usr/lib/systemd/system
