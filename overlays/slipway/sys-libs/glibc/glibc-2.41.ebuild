@@ -63,6 +63,19 @@ src_compile() {
 	emake -C "${WORKDIR}/build"
 }
 
+# Prints what configure scripts ask, and what they would answer with a compiler: the functions and headers that there are.
+config_site() {
+	local include=${ED}/usr/include header
+	"${NM}" --dynamic --defined-only "${ED}/usr/lib/libc.so.6" |
+		sed -nE 's/^[0-9a-f]+ [TWi] ([a-z][a-z0-9_]*)@@.*/\1/p' | sort -u |
+		grep -vxFf <(sed -n 's/^#define __stub_//p' "${include}"/gnu/stubs*.h) |
+		sed 's/.*/: "${ac_cv_func_&=yes}"/' || die
+	while read -r header; do
+		"${CC}" -fsyntax-only -isystem "${include}" -x c - <<< "#include <${header}>" &> /dev/null || continue
+		echo ": \"\${ac_cv_header_${header//[^a-z0-9]/_}=yes}\""
+	done < <(cd "${include}" && printf '%s\n' *.h {arpa,net,netinet,sys}/*.h)
+}
+
 src_install() {
 	emake -C "${WORKDIR}/build" install_root="${D}" install
 	# One UTF-8 locale is built in; nothing else is needed on a host for containers.
@@ -70,4 +83,9 @@ src_install() {
 	dosym lib /usr/lib64
 	insinto /usr/share/factory/etc
 	doins "${FILESDIR}"/nsswitch.conf
+
+	config_site > "${T}/config.site"
+	[[ $(wc -l < "${T}/config.site") -gt 1500 ]] || die "the functions and headers of the library were not found"
+	insinto /usr/share
+	doins "${T}/config.site"
 }
