@@ -50,18 +50,6 @@ slipway-kernel_make() {
 	) || die
 }
 
-# @FUNCTION: slipway-kernel_without
-# @USAGE: [options]
-# @DESCRIPTION:
-# Prints the arguments of make that leave modules out. To the compiler the configuration is the same, so that modules that are
-# built apart fit the kernel.
-slipway-kernel_without() {
-	local option
-	for option; do
-		echo "CONFIG_${option}="
-	done
-}
-
 # @FUNCTION: slipway-kernel_modules
 # @USAGE: <configuration>
 # @DESCRIPTION: prints the options that are modules, without CONFIG_

@@ -22,14 +22,15 @@ src_configure() {
 
 src_compile() {
 	local others
-	others=$(slipway-kernel_modules .config | grep -vxFf "${KERNEL}/build/extra-modules") || die
+	# As if the kernel's own modules were built in: then they are not built here, but what depends on one has its part for it.
+	others=$(slipway-kernel_modules .config | grep -vxFf "${KERNEL}/build/extra-modules" | sed 's/.*/CONFIG_&=y/') || die
 	# kbuild wants the object of the whole kernel to know its symbols. Their list is enough.
 	cat > "${T}/modpost" <<-EOF || die
 		#!/bin/sh
 		exec scripts/mod/modpost -i ${KERNEL}/build/Module.symvers "\$@"
 	EOF
 	chmod +x "${T}/modpost" || die
-	slipway-kernel_make $(slipway-kernel_without ${others}) MODPOST="${T}/modpost" modules
+	slipway-kernel_make ${others} MODPOST="${T}/modpost" modules
 }
 
 src_install() {

@@ -40,7 +40,8 @@ src_configure() {
 }
 
 src_compile() {
-	slipway-kernel_make $(slipway-kernel_without $(extra_modules)) all
+	# To the compiler the configuration is the same, so that modules that are built apart fit the kernel.
+	slipway-kernel_make $(extra_modules | sed 's/.*/CONFIG_&=/') all
 }
 
 src_install() {
