@@ -40,4 +40,19 @@ fn a_change_of_an_ebuild_or_of_an_eclass_is_seen() {
     }
     let (good, said) = plan();
     assert!(good, "{said}");
+
+    // Changed in the very second in which it was read. What no other run of this test has asked is not answered by the store.
+    let path = copy.join("overlays/slipway/sys-apps/less/less-668.ebuild");
+    let text = fs_err::read_to_string(&path).unwrap();
+    fs_err::write(&path, format!("{text}\n# {copy}\n")).unwrap();
+    let (good, said) = plan();
+    assert!(good, "{said}");
+    let sdk = String::from_utf8(xtask(&["sdk", "path"]).stdout).unwrap();
+    let kept = camino::Utf8Path::new(sdk.trim())
+        .with_file_name("ebuild-metadata/repos/slipway/sys-apps/less-668");
+    let read = fs_err::metadata(kept).unwrap().modified().unwrap();
+    fs_err::write(&path, format!("{text}\n# {copy}\nRDEPEND+=\" app-misc/missing\"\n")).unwrap();
+    fs_err::File::options().write(true).open(&path).unwrap().set_modified(read).unwrap();
+    let (good, said) = plan();
+    assert!(!good && said.contains("app-misc/missing"), "{said}");
 }

@@ -9,7 +9,7 @@ use slipway_engine::{Access, ContainerSpec, Mount};
 use crate::{Cpv, Package, PortageError, Target, base_spec};
 
 /// The program that runs inside the SDK root.
-pub const RESOLVE_SCRIPT: &str = include_str!("resolve.py");
+pub const RESOLVE_SCRIPT: &str = concat!(include_str!("metadata.py"), include_str!("resolve.py"));
 
 /// What a container for resolving sees of the host.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::PortageError;
 
 /// The program that runs inside the SDK root.
-pub const SOURCES_SCRIPT: &str = include_str!("sources.py");
+pub const SOURCES_SCRIPT: &str = concat!(include_str!("metadata.py"), include_str!("sources.py"));
 
 /// A source of which nothing but its addresses is known.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
