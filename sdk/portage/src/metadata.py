@@ -1,5 +1,6 @@
 """What every question to Portage begins with."""
 
+import contextlib
 import os
 
 
@@ -10,7 +11,9 @@ def trust_digests_alone(folder="/var/cache/edb/dep"):
     """
     for place, _, files in os.walk(folder):
         for name in files:
-            os.utime(os.path.join(place, name), (NEVER, NEVER))
+            # Another question that is asked at the same time replaces files.
+            with contextlib.suppress(FileNotFoundError):
+                os.utime(os.path.join(place, name), (NEVER, NEVER))
 
 
 # In 1938.
