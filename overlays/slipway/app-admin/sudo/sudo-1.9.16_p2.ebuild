@@ -22,6 +22,8 @@ RDEPEND="${DEPEND}"
 DEBIAN_PATCHES=( '*CVE-*' '*open_sudoers*' '*exec_mailer*' )
 
 src_configure() {
+	# It prefers functions of its own to arc4random and closefrom of the C library, which it would take if it were told of them.
+	export CONFIG_SITE=
 	# /etc/sudoers, and without it the system's defaults.
 	export sudo_cv_func_unsetenv_void=no ac_cv_have_working_snprintf=yes ac_cv_have_working_vsnprintf=yes
 	export ac_cv_path_MVPROG=/usr/bin/mv ac_cv_path_SHPROG=/usr/bin/sh ac_cv_path_VIPROG=/usr/bin/vi
