@@ -68,11 +68,11 @@ src_configure() {
 		no-weak-ssl-ciphers || die
 	# Static libraries are compiled for themselves, half as much again, and nobody is to link them.
 	sed -i -e '/^LIBS=/s/ libcrypto\.a libssl\.a / /' -e 's/^INSTALL_LIBS=.*/INSTALL_LIBS=/' Makefile || die
-	! grep -qw 'LIBS=.*libcrypto\.a' Makefile || die "the Makefile still makes static libraries"
 }
 
 src_compile() {
 	emake build_sw
+	[[ ! -e libcrypto.a && ! -e libssl.a ]] || die "the Makefile still makes static libraries"
 }
 
 src_install() {
