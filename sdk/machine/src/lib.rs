@@ -152,13 +152,14 @@ impl Machine {
     }
 }
 
-/// The command in a pseudo-terminal of its own: script(1) is essential on Debian, and what it starts ends with it.
+/// The command in a pseudo-terminal of its own: script(1) is essential on Debian, and what it starts ends with it, because it
+/// hangs up. Whoever starts tests so that they outlive a terminal has all that they start ignore that; env(1) undoes it.
 fn in_terminal(command: &Command) -> Command {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let words = words.map(|word| format!("'{}'", word.to_string_lossy().replace('\'', r"'\''")));
     #[expect(clippy::disallowed_methods, reason = "the caller has set environment and directory")]
-    let mut script = Command::new("script");
-    script.args(["--quiet", "--flush", "--return", "--command"]);
+    let mut script = Command::new("env");
+    script.args(["--default-signal=HUP", "script", "--quiet", "--flush", "--return", "--command"]);
     script.arg(words.collect::<Vec<_>>().join(" ")).arg("/dev/null");
     for (name, value) in command.get_envs() {
         match value {
@@ -210,6 +211,24 @@ mod tests {
         check("echo END-1-0-", 0, "END-1-0-");
         let log = fs_err::read_to_string(dir.path().join("log")).unwrap();
         assert!(log.contains("two"), "{log}");
+    }
+
+    #[test]
+    fn nothing_outlives_its_machine() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = Utf8Path::from_path(dir.path()).unwrap();
+        #[expect(clippy::disallowed_methods, reason = "stands in for an emulator")]
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("echo $$ > {dir}/id; echo up; exec sleep 1000")]);
+        let mut machine = Machine::start(&command, &dir.join("log")).unwrap();
+        machine.expect("up", COMMAND).unwrap();
+        let id = fs_err::read_to_string(dir.join("id")).unwrap();
+        drop(machine);
+        let end = Instant::now() + Duration::from_secs(10);
+        while Utf8Path::new("/proc").join(id.trim()).exists() {
+            assert!(Instant::now() < end, "{} is still there", id.trim());
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     #[test]
