@@ -33,7 +33,8 @@ fn units(args: &CargoArgs) -> anyhow::Result<()> {
 
 /// Tests that boot machines, all or those whose names are `chosen`.
 fn machines(chosen: &[&str], args: &CargoArgs) -> anyhow::Result<()> {
-    let mut all = ["-p", "slipway-tests", "--test", "boot"].map(str::to_owned).to_vec();
+    // Of the whole workspace, or cargo would choose other features, and compile again what the tests before these have.
+    let mut all = ["--workspace", "--test", "boot"].map(str::to_owned).to_vec();
     if args.args.is_empty() {
         all.extend(["--".to_owned(), side_by_side()]);
         all.extend(chosen.iter().map(ToString::to_string));
