@@ -33,15 +33,14 @@ fn units(args: &CargoArgs) -> anyhow::Result<()> {
 
 /// Tests that boot machines, all or those whose names are `chosen`.
 fn machines(chosen: &[&str], args: &CargoArgs) -> anyhow::Result<()> {
-    // Of the whole workspace, or cargo would choose other features, and compile again what the tests before these have.
-    let mut all = ["--workspace", "--test", "boot"].map(str::to_owned).to_vec();
+    let mut all = Vec::new();
     if args.args.is_empty() {
         all.extend(["--".to_owned(), side_by_side()]);
         all.extend(chosen.iter().map(ToString::to_string));
     }
     all.extend_from_slice(&args.args);
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
-    cargo_with(&[&["test", "--locked"], &all[..]].concat(), &own()?, "the tests failed")
+    cargo_with(&[&MACHINE_TESTS, &all[..]].concat(), &own()?, "the tests failed")
 }
 
 /// Tests start guests with this program: through cargo they would wait for whatever another test lets it compile.
@@ -58,6 +57,10 @@ fn side_by_side() -> String {
     format!("--test-threads={}", cores.min(MACHINES))
 }
 
+/// Tests with machines, of the whole workspace: of their own package alone cargo would choose other features, and compile again what
+/// other tests have.
+const MACHINE_TESTS: [&str; 5] = ["test", "--locked", "--workspace", "--test", "boot"];
+
 /// The most machines at the same time.
 const MACHINES: usize = 4;
 
@@ -71,10 +74,9 @@ const HOST: &str = "binhost::";
 
 /// The boot tests with another image than `minimal`, and with a disk of it that is there already.
 pub(crate) fn boot_of(image: &str, disk: Option<&Utf8Path>) -> anyhow::Result<()> {
-    let suite = ["test", "--locked", "-p", "slipway-tests", "--test", "boot", "--"];
-    let others = ["--skip", UPDATES, "--skip", HOST];
     let threads = side_by_side();
-    let args: Vec<&str> = suite.into_iter().chain([threads.as_str()]).chain(others).collect();
+    let chosen = ["--", threads.as_str(), "--skip", UPDATES, "--skip", HOST];
+    let args = [&MACHINE_TESTS[..], &chosen].concat();
     let mut env = own()?;
     env.push(("SLIPWAY_TEST_IMAGE", image.to_owned()));
     env.extend(disk.map(|disk| ("SLIPWAY_TEST_DISK", disk.to_string())));
