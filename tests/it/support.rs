@@ -27,12 +27,23 @@ pub(crate) fn xtask(args: &[&str]) -> Output {
     cargo(&[&["xtask", "--engine", "embedded"], args].concat())
 }
 
+/// The same with another cache.
+pub(crate) fn xtask_in(cache: &Utf8Path, args: &[&str]) -> Output {
+    let args = [&["xtask", "--engine", "embedded"], args].concat();
+    command(&args).env("SLIPWAY_CACHE", cache).output().unwrap()
+}
+
 /// Runs cargo in the repository.
 pub(crate) fn cargo(args: &[&str]) -> Output {
+    command(args).output().unwrap()
+}
+
+fn command(args: &[&str]) -> Command {
     #[expect(
         clippy::disallowed_methods,
         reason = "cargo needs the environment that it was started with"
     )]
     let mut command = Command::new(env!("CARGO"));
-    command.args(args).current_dir(root()).output().unwrap()
+    command.args(args).current_dir(root());
+    command
 }

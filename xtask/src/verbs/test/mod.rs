@@ -1,5 +1,6 @@
 //! `test`: the project's tests.
 
+mod beside;
 mod reproducible;
 
 use std::process::Command;
@@ -15,7 +16,9 @@ use crate::{
 pub(crate) async fn run(global: Global, args: TestArgs) -> anyhow::Result<()> {
     match args.suite {
         None => {
+            let image = beside::Build::start()?;
             units(&CargoArgs::default())?;
+            image.finish()?;
             machines(&[], &CargoArgs::default())
         }
         Some(Suite::Units(args)) => units(&args),
@@ -50,11 +53,11 @@ fn own() -> anyhow::Result<Vec<(&'static str, String)>> {
     Ok(own.is_file().then(|| ("SLIPWAY_TEST_XTASK", own.into_string())).into_iter().collect())
 }
 
-/// How many machines are tested at the same time. One under Secure Boot is emulated on one core, and others are idle by turns.
-/// Each has 2 GiB of memory.
+/// How many machines are tested at the same time: one more than there are cores, because one under Secure Boot is emulated on one
+/// core, and all are idle by turns. Each has 2 GiB of memory.
 fn side_by_side() -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    format!("--test-threads={}", cores.min(MACHINES))
+    format!("--test-threads={}", (cores + 1).min(MACHINES))
 }
 
 /// Tests with machines, of the whole workspace: of their own package alone cargo would choose other features, and compile again what
