@@ -82,7 +82,7 @@ async fn the_programs_work_together() {
     daemon.arg("--session").env("DBUS_SESSION_BUS_ADDRESS", &address);
     let _daemon = Process(daemon.spawn().unwrap());
     let until = |wanted: &dyn Fn(Option<i32>, &str) -> bool, arguments: &[&str]| {
-        for _ in 0..100 {
+        for _ in 0..600 {
             let (code, text) = client(&address, arguments);
             if wanted(code, &text) {
                 return text;

@@ -28,6 +28,8 @@ use self::bench::Bench;
 
 /// The first argument of the process that a test kills.
 const VICTIM: &str = "victim";
+/// How long a container may take to end by itself: well above what a busy machine needs.
+const GRACE: Duration = Duration::from_secs(4);
 /// The first argument of the process that lends its terminal.
 const SHELL: &str = "shell";
 
@@ -121,14 +123,13 @@ fn required(choice: Choice) -> bool {
 /// The settings of both engines, with their scratch folders in `dir`.
 fn config(dir: &Utf8PathBuf) -> AutoConfig {
     let child = ChildProgram::CurrentExe;
-    let grace = Duration::from_millis(1500);
     AutoConfig {
         docker: DockerConfig {
             endpoint: DockerEndpoint::Local,
             scratch_dir: dir.join("scratch-docker"),
             child: child.clone(),
-            grace,
+            grace: GRACE,
         },
-        embedded: EmbeddedConfig { scratch_dir: dir.join("scratch-embedded"), child, grace },
+        embedded: EmbeddedConfig { scratch_dir: dir.join("scratch-embedded"), child, grace: GRACE },
     }
 }

@@ -14,7 +14,10 @@ use slipway_engine::{
 };
 use tokio::sync::mpsc::channel;
 
-use crate::bench::{Bench, eventually, processes};
+use crate::{
+    GRACE,
+    bench::{Bench, eventually, processes},
+};
 
 type Promise = fn(Bench) -> BoxFuture<'static, ()>;
 
@@ -282,7 +285,7 @@ async fn cancelled(bench: &Bench, script: &str) -> (Exit, Duration) {
 async fn cancel_ends_a_run(bench: Bench) {
     let (exit, time) = cancelled(&bench, "echo up; sleep 9871; true").await;
     assert_eq!(exit, Exit::Cancelled);
-    assert!(time < Duration::from_millis(1400), "SIGTERM did not end it, in {time:?}");
+    assert!(time < GRACE, "SIGTERM did not end it, in {time:?}");
     assert_eq!(processes("sleep 9871"), [""; 0]);
     assert_eq!(bench.left_in_scratch(), [""; 0]);
 
@@ -297,7 +300,7 @@ async fn cancel_ends_a_run(bench: Bench) {
 async fn cancel_kills_the_stubborn(bench: Bench) {
     let (exit, time) = cancelled(&bench, "trap '' TERM; echo up; sleep 9872; sleep 9872").await;
     assert_eq!(exit, Exit::Cancelled);
-    assert!(time > Duration::from_millis(1400), "it was killed without grace, after {time:?}");
+    assert!(time > GRACE * 9 / 10, "it was killed without grace, after {time:?}");
     assert_eq!(processes("sleep 9872"), [""; 0]);
 }
 
