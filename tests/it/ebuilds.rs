@@ -1,15 +1,18 @@
 //! The ebuild repository is one for Gentoo's tools too.
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
-use crate::support::{have_root, root, xtask, xtask_in};
+use crate::support::{have_root, make_cache, root, xtask_in};
 
 #[test]
 fn the_ebuilds_pass_pkgcheck() {
     if !have_root() {
         return;
     }
-    let output = xtask(&["tidy", "--ebuilds"]);
+    // What it takes stays for the next time.
+    let cache = Utf8Path::new(env!("CARGO_TARGET_TMPDIR")).join("pkgcheck");
+    make_cache(&cache);
+    let output = xtask_in(&cache, &["tidy", "--ebuilds"]);
     let (out, err) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{out}{err}");
@@ -27,11 +30,7 @@ fn a_change_of_an_ebuild_or_of_an_eclass_is_seen() {
     let folder = Utf8Path::from_path(folder.path()).unwrap();
     let (copy, cache) = (&folder.join("copy"), folder.join("cache"));
     slipway_tests::sources::copy(&root(), copy).unwrap();
-    // Nothing but the SDK is shared, so that this does not wait for whoever builds.
-    let sdk = String::from_utf8(xtask(&["sdk", "path"]).stdout).unwrap();
-    let sdk = Utf8PathBuf::from(sdk.trim());
-    fs_err::create_dir(&cache).unwrap();
-    fs_err::os::unix::fs::symlink(sdk.ancestors().nth(2).unwrap(), cache.join("sdk")).unwrap();
+    make_cache(&cache);
     let plan = || {
         let output =
             xtask_in(&cache, &["--repository", copy.as_str(), "plan", "--image", "minimal"]);
@@ -56,7 +55,9 @@ fn a_change_of_an_ebuild_or_of_an_eclass_is_seen() {
     fs_err::write(&path, format!("{text}\n# {copy}\n")).unwrap();
     let (good, said) = plan();
     assert!(good, "{said}");
-    let kept = sdk.with_file_name("ebuild-metadata/repos/slipway/sys-apps/less-668");
+    let sdk = String::from_utf8(xtask_in(&cache, &["sdk", "path"]).stdout).unwrap();
+    let kept =
+        Utf8Path::new(sdk.trim()).with_file_name("ebuild-metadata/repos/slipway/sys-apps/less-668");
     let read = fs_err::metadata(kept).unwrap().modified().unwrap();
     fs_err::write(&path, format!("{text}\n# {copy}\nRDEPEND+=\" app-misc/missing\"\n")).unwrap();
     fs_err::File::options().write(true).open(&path).unwrap().set_modified(read).unwrap();
