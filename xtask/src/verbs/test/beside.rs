@@ -22,6 +22,10 @@ pub(super) struct Build {
 impl Build {
     /// Starts to build the image that machines are tested with.
     pub(super) fn start() -> anyhow::Result<Self> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it needs the environment that the tests were started with"
+        )]
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["--engine", "embedded", "build-image", "--image", "minimal"]);
         report::say("building `minimal` beside the tests; what that says comes after them");
@@ -78,6 +82,7 @@ mod tests {
     use super::*;
 
     fn shell(script: &str) -> Build {
+        #[expect(clippy::disallowed_methods, reason = "a shell as the build")]
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script]);
         Build::of(command).unwrap()
