@@ -43,10 +43,7 @@ fn packages_of_a_release_serve_other_machines() {
 
     // A machine that has built nothing: the SDK alone is the same.
     let empty = dir.join("cache");
-    fs_err::create_dir_all(&empty).unwrap();
-    let sdk = world.xtask_alone(&["sdk", "path"]);
-    let sdk = Utf8Path::new(&sdk).ancestors().find(|dir| dir.ends_with("sdk")).unwrap();
-    fs_err::os::unix::fs::symlink(sdk, empty.join("sdk")).unwrap();
+    slipway_tests::caches::share_sdk(&world.xtask_alone(&["sdk", "path"]), &empty).unwrap();
     let taken = world.build_elsewhere(&empty, PACKAGE);
     let built = world.xtask_alone(&["build-packages", PACKAGE]);
     assert_eq!(digest(&taken), digest(&built));

@@ -27,14 +27,10 @@ pub(crate) fn xtask(args: &[&str]) -> Output {
     cargo(&[&["xtask", "--engine", "embedded"], args].concat())
 }
 
-/// Makes a folder a cache that shares nothing with the user's own but the SDK: who uses it does not wait for whoever builds.
+/// Makes a folder a cache that shares nothing with the user's own but the SDK.
 pub(crate) fn make_cache(dir: &Utf8Path) {
-    let sdk = String::from_utf8(xtask(&["sdk", "path"]).stdout).unwrap();
-    let (folder, link) = (Utf8Path::new(sdk.trim()).ancestors().nth(2).unwrap(), dir.join("sdk"));
-    fs_err::create_dir_all(dir).unwrap();
-    // It may be there from a run before.
-    let _absent = fs_err::remove_file(&link);
-    fs_err::os::unix::fs::symlink(folder, link).unwrap();
+    let place = String::from_utf8(xtask(&["sdk", "path"]).stdout).unwrap();
+    slipway_tests::caches::share_sdk(&place, dir).unwrap();
 }
 
 /// Runs the command line with the embedded engine and another cache.

@@ -30,10 +30,10 @@ fn output(mut command: Command) -> String {
 }
 
 /// A cache that shares nothing with others but the SDK.
-fn cache(sdk: &Utf8Path) -> (tempfile::TempDir, Utf8PathBuf) {
+fn cache(sdk: &str) -> (tempfile::TempDir, Utf8PathBuf) {
     let dir = tempfile::Builder::new().tempdir_in("/var/tmp").unwrap();
     let path = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
-    fs_err::os::unix::fs::symlink(sdk, path.join("sdk")).unwrap();
+    slipway_tests::caches::share_sdk(sdk, &path).unwrap();
     (dir, path)
 }
 
@@ -54,17 +54,16 @@ fn a_build_that_is_killed_at_any_time_goes_on_to_the_same_bits() {
     let mut sdk = Command::new(env!("CARGO_BIN_EXE_xtask"));
     sdk.args(["--engine", "embedded", "sdk", "path"]);
     let sdk = output(sdk);
-    let sdk = Utf8Path::new(sdk.trim()).parent().unwrap().parent().unwrap();
     let build = [&["build-packages"][..], &PACKAGES].concat();
 
     // Beside the others.
-    let (_kept, undisturbed) = cache(sdk);
+    let (_kept, undisturbed) = cache(&sdk);
     let expected = std::thread::spawn({
         let build = xtask(&undisturbed, &build);
         || output(build)
     });
 
-    let (_kept, killed) = cache(sdk);
+    let (_kept, killed) = cache(&sdk);
     let mut ended = 0;
     for kill in 0..KILLS {
         let mut command = xtask(&killed, &build);

@@ -4,15 +4,15 @@ use std::{
     io::{BufRead as _, BufReader},
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, channel},
-    time::Duration,
 };
 
 use anyhow::Context as _;
-use rustix::process::{Pid, Signal, kill_process};
+use camino::Utf8PathBuf;
 
 use crate::report;
 
-/// Another process, which builds. Dropped, it is stopped, and what is done stays done.
+/// Another process, which builds. It is killed when this is dropped or this process ends, however that ends: a build bears that at
+/// any time, what is done stays done, and its containers end with it.
 pub(super) struct Build {
     child: Child,
     /// What it says, until somebody wants to know.
@@ -22,25 +22,26 @@ pub(super) struct Build {
 impl Build {
     /// Starts to build the image that machines are tested with.
     pub(super) fn start() -> anyhow::Result<Self> {
+        let own = Utf8PathBuf::try_from(std::env::current_exe()?)?;
+        report::say("building `minimal` beside the tests; what that says comes after them");
+        Self::of(&[own.as_str(), "--engine", "embedded", "build-image", "--image", "minimal"])
+    }
+
+    fn of(command: &[&str]) -> anyhow::Result<Self> {
         #[expect(
             clippy::disallowed_methods,
             reason = "it needs the environment that the tests were started with"
         )]
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["--engine", "embedded", "build-image", "--image", "minimal"]);
-        report::say("building `minimal` beside the tests; what that says comes after them");
-        Self::of(command)
-    }
-
-    fn of(mut command: Command) -> anyhow::Result<Self> {
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().context("cannot start the build of the image")?;
+        let mut child = Command::new("setpriv");
+        child.args(["--pdeathsig", "KILL"]).args(command);
+        child.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = child.spawn().context("cannot start `setpriv`, of util-linux")?;
         let (sender, lines) = channel();
         if let Some(stderr) = child.stderr.take() {
             std::thread::spawn(move || {
-                let lines = BufReader::new(stderr).lines().map_while(Result::ok);
+                let lines = BufReader::new(stderr).split(b'\n').map_while(Result::ok);
                 // Read to the end even if nobody listens, or the build would be stopped by a full pipe.
-                lines.for_each(|line| drop(sender.send(line)));
+                lines.for_each(|line| drop(sender.send(String::from_utf8_lossy(&line).into())));
             });
         }
         Ok(Self { child, lines })
@@ -60,32 +61,19 @@ impl Build {
 
 impl Drop for Build {
     fn drop(&mut self) {
-        // Asked once, it finishes what it has begun; asked again, it stops.
-        for _ in 0..STOPS {
-            if !matches!(self.child.try_wait(), Ok(None)) {
-                return;
-            }
-            kill_process(Pid::from_child(&self.child), Signal::INT).ok();
-            std::thread::sleep(PAUSE);
-        }
-        self.child.kill().ok();
-        self.child.wait().ok();
+        let _gone = self.child.kill();
+        let _gone = self.child.wait();
     }
 }
 
-/// How often it is asked to stop before it is killed, and the time between.
-const STOPS: u32 = 50;
-const PAUSE: Duration = Duration::from_millis(200);
-
 #[cfg(test)]
 mod tests {
+    use rustix::process::{Pid, test_kill_process};
+
     use super::*;
 
     fn shell(script: &str) -> Build {
-        #[expect(clippy::disallowed_methods, reason = "a shell as the build")]
-        let mut command = Command::new("/bin/sh");
-        command.args(["-c", script]);
-        Build::of(command).unwrap()
+        Build::of(&["/bin/sh", "-c", script]).unwrap()
     }
 
     #[test]
@@ -97,17 +85,22 @@ mod tests {
 
     #[test]
     fn what_it_says_waits_however_much_it_is() {
-        let mut build = shell("yes said | head -100000 >&2");
+        let mut build = shell("yes said | head -100000 >&2; printf '\\377\\nlast' >&2");
         assert!(build.child.wait().unwrap().success());
-        assert_eq!(build.lines.iter().count(), 100_000);
+        let lines: Vec<_> = build.lines.iter().collect();
+        assert_eq!(lines.len(), 100_002);
+        assert_eq!(lines[100_000..], ["\u{fffd}", "last"]);
     }
 
     #[test]
     fn it_does_not_outlive_who_wants_it() {
-        // As a build does, it goes on when it is asked for the first time.
-        let build = shell("trap 'trap - INT' INT; while :; do sleep 0.1; done");
+        let build = shell("exec sleep 1000");
         let id = Pid::from_child(&build.child);
         drop(build);
-        assert!(rustix::process::test_kill_process(id).is_err());
+        assert!(test_kill_process(id).is_err());
+        // Nor a process that has no time to drop anything.
+        let build = shell("setpriv --dump >&2");
+        let said: Vec<_> = build.lines.iter().collect();
+        assert!(said.iter().any(|line| line == "Parent death signal: KILL"), "{said:?}");
     }
 }
