@@ -46,6 +46,15 @@ fn a_machine_comes_up_whole_and_lets_its_owner_in() {
     guest.check("sudo awk -F: '$2 !~ /^[!*]/ { print $1 }' /etc/shadow", "");
     guest.check("networkctl --no-legend | awk '$3 == \"ether\" { print $4 }'", "routable");
 
+    // A kind of link has options of its own.
+    guest
+        .run("sudo ip link add link $(ls /sys/class/net | grep -m1 -vx lo) name v7 type vlan id 7");
+    guest.check(
+        "ip -d link show v7 | grep -o 'vlan protocol 802.1Q id 7'",
+        "vlan protocol 802.1Q id 7",
+    );
+    guest.run("sudo ip link delete v7");
+
     // Nobody comes in from outside either: the guest's own client has made a key that nobody has told it to believe.
     guest.run("ssh-keygen -q -t ed25519 -N '' -C test -f key");
     let key = guest.run("cat key.pub");

@@ -24,8 +24,9 @@ src_configure() {
 }
 
 src_compile() {
+	# The programs look up in themselves what a kind of link or queue has for options, so their symbols have to be found.
 	emake \
-		CC="${CC}" AR="${AR}" HOSTCC="${BUILD_CC}" CCOPTS="${CFLAGS} ${CPPFLAGS}" LDFLAGS="${LDFLAGS}" \
+		CC="${CC}" AR="${AR}" HOSTCC="${BUILD_CC}" CCOPTS="${CFLAGS} ${CPPFLAGS}" LDFLAGS="${LDFLAGS} -Wl,-export-dynamic" \
 		SBINDIR=/usr/bin LIBDIR=/usr/lib NETNS_RUN_DIR=/run/netns SUBDIRS="lib ip tc bridge misc" V=1
 }
 
