@@ -99,7 +99,7 @@ mod tests {
         drop(build);
         assert!(test_kill_process(id).is_err());
         // Nor a process that has no time to drop anything.
-        let build = shell("setpriv --dump >&2");
+        let build = shell("exec setpriv --dump >&2");
         let said: Vec<_> = build.lines.iter().collect();
         assert!(said.iter().any(|line| line == "Parent death signal: KILL"), "{said:?}");
     }
