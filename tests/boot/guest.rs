@@ -77,7 +77,9 @@ impl Guest {
     /// Waits until all units that this boot starts have been started, and checks how the system then is.
     #[track_caller]
     pub(crate) fn settle(&mut self, expected: &str) {
-        let (_, state) = self.machine.try_run("systemctl is-system-running --wait").unwrap();
+        let (_, said) = self.machine.try_run("systemctl is-system-running --wait").unwrap();
+        // Until then systemd says on the console what it starts.
+        let state = said.lines().last().unwrap_or_default();
         if state != expected {
             let failed = self
                 .run("systemctl --failed --plain --no-legend; journalctl -b -p err --no-pager -q");
