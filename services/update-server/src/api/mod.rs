@@ -17,9 +17,12 @@ mod packages;
 mod table;
 mod users;
 
-use axum::{Json, Router, routing::get};
+use axum::{Json, Router};
 
-use crate::app::App;
+use crate::{
+    app::App,
+    http::routing::{any, get},
+};
 pub use table::{METHODS, Method, document};
 
 /// All methods, and the document that describes them.
@@ -29,5 +32,5 @@ pub fn router() -> Router<App> {
     for method in METHODS {
         router = router.route(method.path, (method.route)());
     }
-    router.route("/api/v2/{*rest}", axum::routing::any(async || failure::Failure::no_route()))
+    router.route("/api/v2/{*rest}", any(async || failure::Failure::no_route()))
 }

@@ -1,10 +1,13 @@
 //! Every method once. The routes and the OpenAPI document are made from this table, so neither can say what the other does not.
 
-use axum::routing::{MethodRouter, delete, get, post, put};
+use axum::routing::MethodRouter;
 use serde_json::{Map, Value, json};
 
 use super::{apps, channels, groups, instances, logs, packages, users};
-use crate::app::App;
+use crate::{
+    app::App,
+    http::routing::{delete, get, post, put},
+};
 
 /// A method of the API.
 #[derive(Debug)]

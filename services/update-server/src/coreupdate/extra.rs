@@ -11,7 +11,6 @@ use axum::{
         header::{CONTENT_DISPOSITION, CONTENT_TYPE},
     },
     response::{IntoResponse, Response},
-    routing::{get, post},
 };
 use camino::Utf8Path;
 use serde_json::json;
@@ -21,6 +20,7 @@ use tokio_util::io::ReaderStream;
 use super::{Failure, Gate, address_of};
 use crate::{
     app::App,
+    http::routing::{get, post},
     ids::{new_uuid, plain_file_name},
     store::{By, Role},
 };

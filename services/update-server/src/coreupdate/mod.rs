@@ -30,7 +30,7 @@ use axum::{
     extract::State,
     handler::Handler,
     http::{HeaderMap, StatusCode},
-    routing::{MethodFilter, any, get, on},
+    routing::MethodFilter,
 };
 use slipway_coreupdate::{BASE_PATH, Verb, discovery, find};
 
@@ -38,7 +38,10 @@ pub(crate) use call::{Call, NoBody, address_of};
 pub(crate) use failure::{Answer, Failure};
 pub(crate) use gate::Gate;
 
-use crate::app::App;
+use crate::{
+    app::App,
+    http::routing::{any, get, on},
+};
 
 /// The routes of this part.
 pub fn router() -> Router<App> {

@@ -31,15 +31,11 @@ mod settings;
 mod time;
 mod words;
 
-use axum::{
-    Router,
-    middleware::from_fn,
-    response::Redirect,
-    routing::{get, post},
-};
+use axum::{Router, middleware::from_fn, response::Redirect};
 
 use crate::{
     app::App,
+    http::routing::{get, post},
     ids::AppId,
     store::{Application, Role},
 };
@@ -50,7 +46,7 @@ use session::Visitor;
 pub fn router() -> Router<App> {
     Router::new()
         .route("/", get(apps::list))
-        .route("/login", get(login::page).post(login::enter))
+        .route("/login", get(login::page).merge(post(login::enter)))
         .route("/login/oidc", get(oidc::begin))
         .route("/login/oidc/callback", get(oidc::finish))
         .route("/logout", post(login::leave))
@@ -63,7 +59,7 @@ pub fn router() -> Router<App> {
         .route("/settings/users/{name}/role", post(settings::set_role))
         .route("/settings/tokens", post(settings::add_token))
         .route("/settings/tokens/{id}/revoke", post(settings::revoke))
-        .route("/apps", get(|| async { Redirect::permanent("/") }).post(apps::create))
+        .route("/apps", get(|| async { Redirect::permanent("/") }).merge(post(apps::create)))
         .route("/apps/new", get(apps::new))
         .merge(of_application())
         .fallback(nothing)
@@ -73,42 +69,48 @@ pub fn router() -> Router<App> {
 fn of_application() -> Router<App> {
     Router::new()
         .route("/apps/{app}", get(apps::groups))
-        .route("/apps/{app}/edit", get(apps::edit).post(apps::update))
+        .route("/apps/{app}/edit", get(apps::edit).merge(post(apps::update)))
         .route("/apps/{app}/groups", post(group_forms::create))
         .route("/apps/{app}/groups/new", get(group_forms::new))
         .route("/apps/{app}/groups/{group}", get(group::page))
         .route("/apps/{app}/groups/{group}/live", get(live::group))
-        .route("/apps/{app}/groups/{group}/edit", get(group_forms::edit).post(group_forms::update))
+        .route(
+            "/apps/{app}/groups/{group}/edit",
+            get(group_forms::edit).merge(post(group_forms::update)),
+        )
         .route(
             "/apps/{app}/groups/{group}/pause",
-            get(group_forms::ask_pause).post(group_forms::pause),
+            get(group_forms::ask_pause).merge(post(group_forms::pause)),
         )
         .route(
             "/apps/{app}/groups/{group}/resume",
-            get(group_forms::ask_resume).post(group_forms::resume),
+            get(group_forms::ask_resume).merge(post(group_forms::resume)),
         )
         .route(
             "/apps/{app}/groups/{group}/delete",
-            get(group_forms::ask_delete).post(group_forms::delete),
+            get(group_forms::ask_delete).merge(post(group_forms::delete)),
         )
-        .route("/apps/{app}/groups/{group}/policy", get(policy_form::page).post(policy_form::save))
-        .route("/apps/{app}/groups/{group}/rollout", get(rollout::page).post(rollout::save))
+        .route(
+            "/apps/{app}/groups/{group}/policy",
+            get(policy_form::page).merge(post(policy_form::save)),
+        )
+        .route("/apps/{app}/groups/{group}/rollout", get(rollout::page).merge(post(rollout::save)))
         .route("/apps/{app}/instances", get(instances::page))
         .route("/apps/{app}/instances/{machine}", get(instance::page))
         .route("/apps/{app}/instances/{machine}/alias", post(instance::alias))
         .route("/apps/{app}/instances/{machine}/pin", post(instance::pin))
-        .route("/apps/{app}/channels", get(channels::page).post(channels::create))
+        .route("/apps/{app}/channels", get(channels::page).merge(post(channels::create)))
         .route("/apps/{app}/channels/new", get(channels::new))
-        .route("/apps/{app}/channels/{channel}", get(channels::edit).post(channels::update))
+        .route("/apps/{app}/channels/{channel}", get(channels::edit).merge(post(channels::update)))
         .route("/apps/{app}/channels/{channel}/floors", post(channels::add_floor))
         .route("/apps/{app}/channels/{channel}/floors/remove", post(channels::remove_floor))
         .route("/apps/{app}/channels/{channel}/blocked", post(channels::block))
         .route("/apps/{app}/channels/{channel}/blocked/remove", post(channels::unblock))
-        .route("/apps/{app}/packages", get(packages::page).post(packages::create))
+        .route("/apps/{app}/packages", get(packages::page).merge(post(packages::create)))
         .route("/apps/{app}/packages/new", get(packages::new))
         .route(
             "/apps/{app}/packages/{package}/delete",
-            get(packages::ask_delete).post(packages::delete),
+            get(packages::ask_delete).merge(post(packages::delete)),
         )
 }
 

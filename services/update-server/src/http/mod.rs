@@ -2,6 +2,7 @@
 
 mod limit;
 mod origin;
+pub(crate) mod routing;
 
 use std::{
     io,

@@ -22,16 +22,17 @@ mod wire;
 
 use std::sync::Arc;
 
-use axum::{
-    Extension, Json, Router,
-    extract::State,
-    routing::{get, put},
-};
+use axum::{Extension, Json, Router, extract::State};
 use serde_json::{Value, json};
 
 pub(crate) use ask::{Ask, Refusal, Reply};
 
-use crate::{app::App, config::Authentication, coreupdate::Gate};
+use crate::{
+    app::App,
+    config::Authentication,
+    coreupdate::Gate,
+    http::routing::{delete, get, post, put},
+};
 
 /// The routes of this part.
 pub fn router() -> Router<App> {
@@ -41,10 +42,10 @@ pub fn router() -> Router<App> {
     let of_group = |path: &str| format!("{group}/{path}");
     Router::new()
         .route("/config", get(config))
-        .route("/api/apps", get(apps::list).post(apps::create))
-        .route(app, get(apps::show).put(apps::update).delete(apps::delete))
-        .route(&below("groups"), get(groups::list).post(groups::create))
-        .route(group, get(groups::show).put(groups::update).delete(groups::delete))
+        .route("/api/apps", get(apps::list).merge(post(apps::create)))
+        .route(app, get(apps::show).merge(put(apps::update)).merge(delete(apps::delete)))
+        .route(&below("groups"), get(groups::list).merge(post(groups::create)))
+        .route(group, get(groups::show).merge(put(groups::update)).merge(delete(groups::delete)))
         .route(&of_group("version_timeline"), get(timeline::versions))
         .route(&of_group("status_timeline"), get(timeline::statuses))
         .route(&of_group("instances_stats"), get(timeline::stats))
@@ -54,20 +55,22 @@ pub fn router() -> Router<App> {
         .route(&of_group("instances/{instance}"), get(instances::show))
         .route(&of_group("instances/{instance}/status_history"), get(instances::history))
         .route("/api/instances/{instance}", put(instances::rename))
-        .route(&below("channels"), get(channels::list).post(channels::create))
+        .route(&below("channels"), get(channels::list).merge(post(channels::create)))
         .route(
             &below("channels/{channel}"),
-            get(channels::show).put(channels::update).delete(channels::delete),
+            get(channels::show).merge(put(channels::update)).merge(delete(channels::delete)),
         )
         .route("/api/channels/{channel}/floors", get(channels::floors))
         .route(
             "/api/channels/{channel}/floors/{package}",
-            put(channels::set_floor).post(channels::set_floor).delete(channels::remove_floor),
+            put(channels::set_floor)
+                .merge(post(channels::set_floor))
+                .merge(delete(channels::remove_floor)),
         )
-        .route(&below("packages"), get(packages::list).post(packages::create))
+        .route(&below("packages"), get(packages::list).merge(post(packages::create)))
         .route(
             &below("packages/{package}"),
-            get(packages::show).put(packages::update).delete(packages::delete),
+            get(packages::show).merge(put(packages::update)).merge(delete(packages::delete)),
         )
         .route(&below("packages/{package}/floor-channels"), get(packages::floor_channels))
         .route("/api/activity", get(activity::list))

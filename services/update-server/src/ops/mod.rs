@@ -8,13 +8,12 @@ use axum::{
     extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
-    routing::get,
 };
 
 pub use metrics::Metrics;
 pub use tasks::{checkpoint_often, forget_old, sweep_often, tell_webhook};
 
-use crate::app::App;
+use crate::{app::App, http::routing::get};
 
 /// Health, readiness and metrics.
 pub fn router() -> Router<App> {
