@@ -99,9 +99,13 @@ fn a_flipped_bit_in_usr_is_refused() {
 #[test]
 fn a_system_that_is_never_well_uses_up_its_tries() {
     let state = state("tries");
-    let bad = "systemd.unit-dropin.slipway-boot-check.service~bad=[Service]\nExecStart=\nExecStart=false\n";
-    let options = Options { credentials: vec![bad.to_owned()], ..Options::default() };
-    for left in ["+2-1", "+1-2", "+0-3"] {
+    // A check that says no, or an update agent that does not start.
+    let (check, agent) = ("slipway-boot-check", "update-engine");
+    for (bad, left) in [(check, "+2-1"), (agent, "+1-2"), (check, "+0-3")] {
+        let bad = format!(
+            "systemd.unit-dropin.{bad}.service~bad=[Service]\nExecStart=\nExecStart=false\n"
+        );
+        let options = Options { credentials: vec![bad], ..Options::default() };
         let mut guest = Guest::boot(&state, &options);
         guest.settle("degraded");
         let version = guest.run(VERSION);
