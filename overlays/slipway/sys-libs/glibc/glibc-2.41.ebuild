@@ -29,6 +29,18 @@ src_prepare() {
 	# Debian's tarball leaves out the manual for its licence; the build enters the folder all the same.
 	mkdir -p manual || die
 	printf 'subdir := manual\ninclude ../Makeconfig\ninclude ../Rules\n' > manual/Makefile || die
+	# Only tests need these, and nobody runs them here.
+	sed -i -E '/^all-subdirs =/,/elf$/s/ (conform|support)\>//g' Makeconfig || die
+	# Of the conversions between encodings, only those that upstream calls its base. There are 250 more.
+	local modules
+	modules=$(awk '$1 == "module" { print $4 }' iconvdata/gconv-modules | sort -u | xargs) || die
+	sed -i \
+		-e "/^modules\.so :=/i modules := ${modules}" \
+		-e "/^generated-modules :=/i gen-8bit-modules := \$(filter ${modules,,}, \$(gen-8bit-modules))" \
+		-e "/^generated-modules :=/i gen-8bit-gap-modules := \$(filter ${modules,,}, \$(gen-8bit-gap-modules))" \
+		-e '/^gen-special-modules :=/s/=.*/=/' \
+		-e '/^gconv-modules =/s/=.*/= gconv-modules/' \
+		iconvdata/Makefile || die
 }
 
 src_configure() {
