@@ -1,11 +1,14 @@
 //! Releases of one repository, each built from a copy of this work tree that says another version.
 
-use std::process::{Command, Stdio};
+use std::{
+    process::{Command, Stdio},
+    sync::OnceLock,
+};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::TRIES;
-use crate::support::{cargo, root};
+use crate::support::{cargo, root, state};
 
 /// What is wrong with a version.
 #[derive(Clone, Copy, Debug)]
@@ -64,16 +67,28 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Copies the sources of the work tree to `dir`, as they are now, and makes throw-away keys.
+    /// Copies the sources of the work tree to `dir`, as they are now. The keys and the first root metadata are those of all worlds
+    /// of this run, thrown away after it: so the same versions are the same images, which are built once.
     pub(crate) fn new(dir: &Utf8Path) -> Self {
-        let world =
-            Self { releases: dir.join("releases"), keys: dir.join("keys"), tree: dir.join("tree") };
-        fs_err::create_dir_all(&world.tree).unwrap();
-        slipway_tests::sources::copy(root(), &world.tree).unwrap();
+        static FIRST: OnceLock<Utf8PathBuf> = OnceLock::new();
+        let tree = dir.join("tree");
+        fs_err::create_dir_all(&tree).unwrap();
+        slipway_tests::sources::copy(root(), &tree).unwrap();
         // So that the test need not wait as long as a machine would, even one that has the cores together with others.
-        let deadline = world.tree.join(INITRD).join("initrd.target.d/10-slipway.conf");
+        let deadline = tree.join(INITRD).join("initrd.target.d/10-slipway.conf");
         change(&deadline, |text| text.replace("JobTimeoutSec=5min", "JobTimeoutSec=90s"));
-        world.xtask(&["key", "init", "--development"]);
+        let first = FIRST.get_or_init(|| {
+            let first = state("first-world");
+            let world = Self {
+                releases: first.join("releases"),
+                keys: first.join("keys"),
+                tree: tree.clone(),
+            };
+            world.xtask(&["key", "init", "--development"]);
+            first
+        });
+        let world = Self { releases: dir.join("releases"), keys: first.join("keys"), tree };
+        slipway_tests::sources::copy(&first.join("releases"), &world.releases).unwrap();
         world
     }
 
