@@ -101,7 +101,7 @@ fn a_system_that_is_never_well_uses_up_its_tries() {
     let state = state("tries");
     // A check that says no, or an update agent that does not start.
     let (check, agent) = ("slipway-boot-check", "update-engine");
-    for (bad, left) in [(check, "+2-1"), (agent, "+1-2"), (check, "+0-3")] {
+    for (bad, left) in [(check, "+2-1"), (agent, "+0-3")] {
         let bad = format!(
             "systemd.unit-dropin.{bad}.service~bad=[Service]\nExecStart=\nExecStart=false\n"
         );
@@ -110,6 +110,11 @@ fn a_system_that_is_never_well_uses_up_its_tries() {
         guest.settle("degraded");
         let version = guest.run(VERSION);
         guest.check(ESP, &format!("slipway-{version}{left}.efi"));
+        if left == "+2-1" {
+            // The try in the middle shows nothing new, so nobody waits for it.
+            let names = format!("slipway-{version}{left}.efi slipway-{version}+1-2.efi");
+            guest.run(&format!("sudo sh -c 'cd $(bootctl -p)/EFI/Linux && mv {names}'"));
+        }
         guest.power_off();
     }
     // It is well again: the last one there is may always be tried, and is blessed.
