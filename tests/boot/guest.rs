@@ -1,5 +1,7 @@
 //! A booted image, with `core` logged in on its serial console.
 
+use std::time::Duration;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use slipway_machine::{BOOT, Machine};
 
@@ -52,8 +54,22 @@ impl Guest {
     #[track_caller]
     pub(crate) fn boot(state: &Utf8Path, options: &Options) -> Self {
         let mut guest = Self::start(state, options);
-        guest.machine.take_shell("core@localhost ~").unwrap();
+        if let Err(error) = guest.machine.take_shell("core@localhost ~") {
+            panic!("{error}\n{}", guest.processors());
+        }
         guest
+    }
+
+    /// Where the processors are, asked twice: the kernel says nothing until systemd starts, so a console that ends before that does
+    /// not tell what hangs.
+    fn processors(&mut self) -> String {
+        // The key that switches between the console and the emulator's monitor.
+        let asked = ["\x01cinfo registers -a\n", "info registers -a\n"].map(|ask| {
+            self.machine.send(ask).and_then(|()| self.machine.listen(Duration::from_secs(5)))
+        });
+        let said = asked.map(|said| said.unwrap_or_else(|error| error.to_string()));
+        let wanted = |line: &&str| ["CPU#", "RIP="].iter().any(|name| line.starts_with(name));
+        said.iter().flat_map(|said| said.lines()).filter(wanted).collect::<Vec<_>>().join("\n")
     }
 
     /// Waits for a text on the console.

@@ -77,6 +77,22 @@ impl Machine {
         Ok(())
     }
 
+    /// What the console shows within `time`.
+    ///
+    /// # Errors
+    /// When the log cannot be written.
+    pub fn listen(&mut self, time: Duration) -> Result<String, MachineError> {
+        let end = Instant::now() + time;
+        let mut heard = String::new();
+        while let Ok(bytes) =
+            self.output.recv_timeout(end.saturating_duration_since(Instant::now()))
+        {
+            self.console.add(&bytes)?;
+            heard.push_str(&String::from_utf8_lossy(&bytes));
+        }
+        Ok(heard)
+    }
+
     /// Takes over the shell whose prompt begins with `prompt`: from now on the console shows what commands write, and nothing else.
     ///
     /// # Errors
@@ -209,6 +225,8 @@ mod tests {
         check("true", 0, "");
         check("(exit 3)", 3, "");
         check("echo END-1-0-", 0, "END-1-0-");
+        machine.send("echo three\n").unwrap();
+        assert_eq!(machine.listen(Duration::from_secs(2)).unwrap(), "three\r\n");
         let log = fs_err::read_to_string(dir.path().join("log")).unwrap();
         assert!(log.contains("two"), "{log}");
     }
