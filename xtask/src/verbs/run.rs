@@ -12,6 +12,9 @@ use crate::{
     report,
 };
 
+/// How many processors a guest has unless somebody says otherwise: each after the first may be one without a timer (`--cores`).
+const CORES: usize = 2;
+
 /// Builds the image if it is not there, and boots it. Ctrl-A X ends it.
 pub(crate) async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<()> {
     let base = match args.state.as_deref().map(Base::of).transpose()?.flatten() {
@@ -44,6 +47,7 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<()>
         None => Utf8PathBuf::try_from(fresh.path().to_owned())?,
     };
 
+    let cores = args.cores.map_or_else(|| context.jobs().min(CORES), usize::from);
     let shared = context.shared().await?;
     let mut spec = base_spec(&shared.target, "run");
     spec.argv = ["/bin/bash", "-c", include_str!("run.sh"), "run"].map(str::to_owned).to_vec();
@@ -51,7 +55,7 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<()>
         args.ssh_port.to_string(),
         args.memory.to_string(),
         format!("{}G", args.disk_size),
-        context.jobs().to_string(),
+        cores.to_string(),
         args.secure_boot.to_string(),
         args.log_writes.to_string(),
     ];

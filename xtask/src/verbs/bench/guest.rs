@@ -16,7 +16,7 @@ pub(super) fn measure(context: &Context, args: &BenchArgs) -> anyhow::Result<Vec
     let (mut firmware, mut boots, mut memory) = (Vec::new(), Vec::new(), Vec::new());
     for n in 0..args.runs {
         let mut command = itself(context)?;
-        command.args(["run", "--image", &args.image, "--ssh-port", "0", "--state"]);
+        command.args(["run", "--image", &args.image, "--cores", "2", "--ssh-port", "0", "--state"]);
         command.arg(dir.path().join(n.to_string()));
         command.args(["--credential", "agetty.autologin=core", "--credential", "login.noauth=yes"]);
         let mut machine = Machine::start(&command, log)?;

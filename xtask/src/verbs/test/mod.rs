@@ -53,8 +53,8 @@ fn own() -> anyhow::Result<Vec<(&'static str, String)>> {
     Ok(own.is_file().then(|| ("SLIPWAY_TEST_XTASK", own.into_string())).into_iter().collect())
 }
 
-/// How many machines are tested at the same time: one more than there are cores, because one under Secure Boot is emulated on one
-/// core, and all are idle by turns. Each has 2 GiB of memory.
+/// How many machines are tested at the same time: one more than there are cores, because each is emulated on one core, and all are
+/// idle by turns. Each has 2 GiB of memory.
 fn side_by_side() -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     format!("--test-threads={}", (cores + 1).min(MACHINES))
