@@ -4,6 +4,8 @@
 set -eu
 python3 -m venv --without-pip /opt/portage
 python3 -m pip --python /opt/portage/bin/python install --quiet --no-index --no-deps --no-compile "$1"
+# Compiled once for all that start it. The names of sets are ordered by their hashes, which are random unless told.
+PYTHONHASHSEED=0 /opt/portage/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/portage/lib
 # The wheel keeps its data below the virtual environment; Portage looks for it below its (empty) prefix.
 [ -e /share ] || ln -s /opt/portage/share /share
 # Several of its helpers are found next to the venv's own programs only.
