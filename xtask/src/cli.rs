@@ -211,8 +211,8 @@ pub(crate) struct RunArgs {
     /// Megabytes of memory
     #[arg(long, default_value_t = 2048)]
     pub(crate) memory: u32,
-    /// Emulated processors, one with --secure-boot [default: 2, where this machine has them]. QEMU 10 rarely loses the timer of one
-    /// after the first: then nothing follows "Loaded initrd", and the guest is to be started again. With 1, a boot takes longer
+    /// Emulated processors [default: 2, where this machine has them; 1 with --secure-boot, which cannot have more]. QEMU 10 rarely
+    /// loses the timer of one after the first: then nothing follows "Loaded initrd", and the guest is to be started again
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
     pub(crate) cores: Option<u8>,
     /// Boot this raw disk image instead of building one; it is not written to

@@ -12,11 +12,9 @@ use crate::{
     report,
 };
 
-/// How many processors a guest has unless somebody says otherwise: each after the first may be one without a timer (`--cores`).
-const CORES: usize = 2;
-
 /// Builds the image if it is not there, and boots it. Ctrl-A X ends it.
 pub(crate) async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<()> {
+    let cores = cores(args.cores, args.secure_boot, context.jobs())?;
     let base = match args.state.as_deref().map(Base::of).transpose()?.flatten() {
         Some(base) => base,
         None => Base::new(&disk(context, args).await?)?,
@@ -47,7 +45,6 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<()>
         None => Utf8PathBuf::try_from(fresh.path().to_owned())?,
     };
 
-    let cores = args.cores.map_or_else(|| context.jobs().min(CORES), usize::from);
     let shared = context.shared().await?;
     let mut spec = base_spec(&shared.target, "run");
     spec.argv = ["/bin/bash", "-c", include_str!("run.sh"), "run"].map(str::to_owned).to_vec();
@@ -81,6 +78,18 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> anyhow::Result<()>
     let run = context.engine.get().await?.run(spec, sender, CancellationToken::new()).await?;
     anyhow::ensure!(run.exit.success(), "QEMU ended with {:?}", run.exit);
     Ok(())
+}
+
+/// How many processors a guest has on a machine with so many: two unless somebody says otherwise, because each after the first may be
+/// one without a timer (`--cores`). Secure Boot needs system management mode, and that, emulated, loses interrupts of all but the first.
+fn cores(asked: Option<u8>, secure_boot: bool, machine: usize) -> anyhow::Result<usize> {
+    let most = if secure_boot { 1 } else { 2 };
+    let cores = asked.map_or(machine.min(most), usize::from);
+    anyhow::ensure!(
+        cores == 1 || !secure_boot,
+        "`--cores {cores}` does not go with `--secure-boot`: emulated, it loses interrupts of all processors but the first"
+    );
+    Ok(cores)
 }
 
 /// The disk that is asked for, built if it has no name.
@@ -140,6 +149,20 @@ impl Base {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn guests_have_few_processors() {
+        #[track_caller]
+        fn check(asked: Option<u8>, secure_boot: bool, machine: usize, expected: Option<usize>) {
+            assert_eq!(cores(asked, secure_boot, machine).ok(), expected);
+        }
+        check(None, false, 16, Some(2));
+        check(None, false, 1, Some(1));
+        check(Some(4), false, 2, Some(4));
+        check(None, true, 16, Some(1));
+        check(Some(1), true, 16, Some(1));
+        check(Some(2), true, 16, None);
+    }
 
     #[test]
     fn a_guest_stays_with_the_disk_that_it_began_from() {

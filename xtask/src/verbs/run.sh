@@ -1,5 +1,5 @@
 # Boots the disk image /in/disk. $1 = its format, $2 = ssh port, $3 = MiB of memory, $4 = size of the disk, $5 = cores, $6 = whether
-# the firmware can do Secure Boot, $7 = whether writes are logged; then credentials as NAME=VALUE. The image itself is never written
+# the firmware can do Secure Boot (with one core), $7 = whether writes are logged; then credentials as NAME=VALUE. The image itself is never written
 # to: /out holds an overlay and the variables of the firmware.
 # The overlay is not synced (cache=unsafe): what the guest wrote survives its own crash, not one of this machine.
 set -eu
@@ -7,8 +7,7 @@ set -eu
 [ -e /out/vars.fd ] || cp /usr/share/OVMF/OVMF_VARS_4M.fd /out/vars.fd
 port=$2 memory=$3 cores=$5 firmware=OVMF_CODE_4M.fd machine=(-machine q35)
 if [ "$6" = true ]; then
-    # Its variables are safe from the system only in system management mode; emulated, that loses interrupts of other cores.
-    cores=1
+    # Its variables are safe from the system only in system management mode.
     firmware=OVMF_CODE_4M.secboot.fd machine=(-machine "q35,smm=on" -global "driver=cfi.pflash01,property=secure,value=on")
 fi
 disk=(-drive "if=virtio,format=qcow2,cache=unsafe,file=/out/disk.qcow2")
