@@ -3,6 +3,7 @@
 //! A blob is immutable: mode 0444 and a fixed modification time. Any write moves that time, so that a blob whose size,
 //! time and inode are as remembered was not touched since it was verified.
 
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt as _;
@@ -177,7 +178,7 @@ impl Store {
             Err(errno) => return Err(failed(errno.into())),
         }
         let stored = fs_err::File::open(temp.path()).map_err(failed).and_then(|file| {
-            let digest = Digest::of_regular_file(file.file()).map_err(failed)?;
+            let digest = hash_and_flush(file.file()).map_err(|e| full_or(e, path, failed))?;
             self.install_unless_present(&temp, file.file(), &digest)?;
             Ok(digest)
         });
@@ -207,6 +208,19 @@ impl Store {
         self.inner().memory.remember(&path, Identity::of_blob(&metadata), *digest);
         Ok(())
     }
+}
+
+/// Takes the digest of a file while its content goes to the disk: sealing it then has little to wait for.
+fn hash_and_flush(file: &File) -> io::Result<Digest> {
+    std::thread::scope(|scope| {
+        let flush = scope.spawn(|| rustix::fs::fdatasync(file));
+        let digest = Digest::of_regular_file(file);
+        // What the kernel says here about a failed write, it does not say again.
+        flush
+            .join()
+            .map_err(|_| io::Error::other("the thread that writes to the disk panicked"))??;
+        digest
+    })
 }
 
 fn seal_file(file: &impl AsFd) -> io::Result<()> {
