@@ -1,6 +1,6 @@
 # Boots the disk image /in/disk. $1 = its format, $2 = ssh port, $3 = MiB of memory, $4 = size of the disk, $5 = cores, $6 = whether
-# the firmware can do Secure Boot (with one core), $7 = whether writes are logged; then credentials as NAME=VALUE. The image itself is never written
-# to: /out holds an overlay and the variables of the firmware.
+# the firmware can do Secure Boot (with one core), $7 = whether writes are logged; then credentials as NAME=VALUE. The image itself
+# is never written to: /out holds an overlay and the variables of the firmware.
 # The overlay is not synced (cache=unsafe): what the guest wrote survives its own crash, not one of this machine.
 set -eu
 [ -e /out/disk.qcow2 ] || qemu-img create -q -f qcow2 -F "$1" -b /in/disk /out/disk.qcow2 "$4"
